@@ -1,0 +1,74 @@
+# Two commands: `make demo` and `make test`. Both build .venv first, from hash-locked requirements.
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Byte code halves the time of every dvc call and every stage; images that switch it off would make everything twice as slow.
+unexport PYTHONDONTWRITEBYTECODE
+export UV_LINK_MODE ?= copy
+export DVC_NO_ANALYTICS := 1
+
+.PHONY: help demo test quick check lint types floors generated generate lock tools bench clean
+
+help:
+	@echo "make demo    scaffold, run, branch, compare, push to a forge in a box, show the comment"
+	@echo "make test    all tests            make quick   without the slow ones"
+	@echo "make check   lint, types, floors, generated files"
+	@echo "make bench   benchmarks: ratios against the real alternative"
+	@echo "make generate   rebuild the generated files       make lock   rebuild the requirement locks"
+
+$(BIN)/.ready: requirements-dev.lock requirements-uv.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("mlops-kit needs Python 3.11 or newer, this is " + sys.version) if sys.version_info < (3, 11) else None'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-uv.lock
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --compile-bytecode --require-hashes -r requirements-dev.lock
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e .
+	touch $@
+
+# GitHub's API description, against which the forge in a box validates every request and response.
+.tools/.ready: $(BIN)/.ready
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm install --prefix .tools --no-package-lock --no-audit --no-fund --silent @octokit/openapi@23.0.2
+	touch $@
+
+tools: .tools/.ready
+
+demo: .tools/.ready
+	$(BIN)/python scripts/demo.py
+
+test: .tools/.ready
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+quick: $(BIN)/.ready
+	$(BIN)/python -m pytest -n 2 -m "not slow"
+
+check: lint types floors generated
+
+lint: $(BIN)/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(BIN)/.ready
+	$(BIN)/mypy
+
+floors: $(BIN)/.ready
+	$(BIN)/lint-imports --no-cache
+
+generated: $(BIN)/.ready
+	$(BIN)/mlops-kit generate --check
+	$(BIN)/python scripts/reference.py --check
+
+generate: $(BIN)/.ready
+	$(BIN)/mlops-kit generate
+	$(BIN)/python scripts/reference.py
+
+lock: $(BIN)/.ready
+	$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --universal --python-version 3.11 \
+	  --custom-compile-command 'make lock' pyproject.toml requirements-dev.in -o requirements-dev.lock
+	echo uv | $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --universal --python-version 3.11 \
+	  --custom-compile-command 'make lock' - -o requirements-uv.lock
+
+bench: $(BIN)/.ready
+	$(BIN)/python benchmarks/compare.py
+
+clean:
+	rm -rf $(VENV) .tools demo

@@ -1,0 +1,94 @@
+"""mlops-kit: git push is the MLOps platform.
+
+The names below are all that a project's own step file needs. They load on first use, so that `mlops-kit --help` stays light.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from mlops_kit.artifacts.canonical.model import dump_model
+    from mlops_kit.artifacts.canonical.text import canonical_json
+    from mlops_kit.artifacts.kinds import (
+        Arrow,
+        Bundle,
+        Curve,
+        Document,
+        Figure,
+        InputFile,
+        Manifests,
+        Metrics,
+        Model,
+        Partitions,
+        Predictions,
+        Table,
+        Text,
+    )
+    from mlops_kit.artifacts.predictions import feature_columns, make_predictions
+    from mlops_kit.artifacts.source import open_source
+    from mlops_kit.artifacts.tables import PartitionSet
+    from mlops_kit.compare.kpis import judge_kpis
+    from mlops_kit.compare.metrics import compute_metrics
+    from mlops_kit.errors import BadDataError
+    from mlops_kit.spec.model import Kpis, Schema, Task
+    from mlops_kit.steps.runner import run, step
+
+_KINDS = "mlops_kit.artifacts.kinds"
+_HOMES = {
+    **dict.fromkeys(
+        ("Arrow", "Bundle", "Curve", "Document", "Figure", "InputFile", "Manifests", "Metrics", "Model", "Partitions", "Predictions",
+         "Table", "Text"), _KINDS),
+    **dict.fromkeys(("Kpis", "Schema", "Task"), "mlops_kit.spec.model"),
+    **dict.fromkeys(("run", "step"), "mlops_kit.steps.runner"),
+    "BadDataError": "mlops_kit.errors",
+    "PartitionSet": "mlops_kit.artifacts.tables",
+    "canonical_json": "mlops_kit.artifacts.canonical.text",
+    "compute_metrics": "mlops_kit.compare.metrics",
+    "dump_model": "mlops_kit.artifacts.canonical.model",
+    "feature_columns": "mlops_kit.artifacts.predictions",
+    "judge_kpis": "mlops_kit.compare.kpis",
+    "make_predictions": "mlops_kit.artifacts.predictions",
+    "open_source": "mlops_kit.artifacts.source",
+}  # fmt: skip
+
+__all__ = [
+    "Arrow",
+    "BadDataError",
+    "Bundle",
+    "Curve",
+    "Document",
+    "Figure",
+    "InputFile",
+    "Kpis",
+    "Manifests",
+    "Metrics",
+    "Model",
+    "PartitionSet",
+    "Partitions",
+    "Predictions",
+    "Schema",
+    "Table",
+    "Task",
+    "Text",
+    "canonical_json",
+    "compute_metrics",
+    "dump_model",
+    "feature_columns",
+    "judge_kpis",
+    "make_predictions",
+    "open_source",
+    "run",
+    "step",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value

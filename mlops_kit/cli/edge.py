@@ -1,0 +1,77 @@
+"""The edge: the one place where errors become text and exit codes."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from mlops_kit.errors import ExitCode, MlopsKitError
+
+ISSUE_HINT = "This is a defect of mlops-kit. The log has the versions and the traceback"
+
+
+def run_guarded(arguments: Sequence[str]) -> int:
+    """Run the command line `arguments` and return its exit code; errors are printed to standard error."""
+    import click
+
+    from mlops_kit.cli import build_app
+
+    try:
+        import typer.main
+
+        command = typer.main.get_command(cast(Any, build_app()))
+        result = command.main(list(arguments), prog_name="mlops-kit", standalone_mode=False)
+    except MlopsKitError as error:
+        _say(f"error: {error.message}")
+        if error.fix:
+            _say(f"  fix: {error.fix}")
+        return int(error.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        _say(error.format_message())
+        return int(ExitCode.USAGE)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        _say("interrupted; finished stages are kept, the next run goes on from there")
+        return int(ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of our output (`| head`) has gone: no error, and nothing more to flush.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return int(ExitCode.OK)
+    except Exception as error:  # noqa: BLE001 - the edge
+        _say(f"error: unexpected {type(error).__name__}: {error}")
+        _say(f"  {ISSUE_HINT}: {write_log(arguments)}")
+        return int(ExitCode.UNEXPECTED)
+    return result if isinstance(result, int) else 0
+
+
+def write_log(arguments: Sequence[str]) -> Path:
+    """Write the current exception with the versions of what matters to a new file and return its path."""
+    from importlib.metadata import distributions
+
+    from mlops_kit import __version__
+
+    wanted = ("dvc", "numpy", "pandas", "pyarrow", "scikit-learn", "skops", "typer", "rich", "pyyaml")
+    versions = {d.name.lower(): d.version for d in distributions() if d.name.lower() in wanted}
+    lines = [
+        f"mlops-kit {__version__} on Python {platform.python_version()}, {platform.platform()}",
+        *(f"{name} {version}" for name, version in sorted(versions.items())),
+        f"arguments: {list(arguments)}",
+        "",
+        traceback.format_exc(),
+    ]
+    descriptor, name = tempfile.mkstemp(prefix="mlops-kit-", suffix=".log")
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write("\n".join(lines))
+    return Path(name)
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text + "\n")

@@ -1,0 +1,188 @@
+"""What a comparison of two commits says, as frozen values. Renderers read these and compute nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mlops_kit.spec.model import Direction, JsonValue
+
+
+class Verdict(StrEnum):
+    """What can be said of a difference."""
+
+    BETTER = "better"
+    WORSE = "worse"
+    SAME = "same within noise"
+    CANNOT_TELL = "cannot tell"
+    NO_ERROR_BAR = "no error bar"
+
+
+class KpiStatus(StrEnum):
+    """Whether a promise is kept."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    SKIP = "skip"
+
+
+@dataclass(frozen=True)
+class SideInfo:
+    """Which commit a side is."""
+
+    label: str
+    """What the user calls it: `main`, `HEAD`, `work tree`."""
+    sha: str
+    """Full commit id; empty for the work tree."""
+    subject: str = ""
+    """First line of the commit message (untrusted text)."""
+
+
+@dataclass(frozen=True)
+class MetricDiff:
+    """One metric on both sides."""
+
+    name: str
+    """Name as in the metric file; `file:name` when two files have it."""
+    old: float | None
+    """Value on the base side; None where the base does not have it."""
+    new: float | None
+    """Value on the head side; None where the head does not have it."""
+    direction: Direction | None
+    """Which way is better; None where unknown."""
+    verdict: Verdict
+    """What can be said of the difference."""
+    low: float | None = None
+    """Lower end of the interval of new - old, in the metric's unit."""
+    high: float | None = None
+    """Upper end of the interval of new - old."""
+    rows: int = 0
+    """Shared test rows behind the interval; 0 without one."""
+    reason: str = ""
+    """Why the verdict is what it is, in plain words."""
+    min_effect: float = 0.0
+    """Smallest difference that matters, in the metric's unit."""
+    rows_needed: int | None = None
+    """With CANNOT_TELL: about how many test rows would settle it."""
+
+    @property
+    def change(self) -> float | None:
+        """Return new - old, or None where a side is missing."""
+        return None if self.old is None or self.new is None else self.new - self.old
+
+
+@dataclass(frozen=True)
+class SliceDiff:
+    """One metric on one slice of the shared test rows."""
+
+    column: str
+    """Column that makes the slice."""
+    value: str
+    """Value of the column in this slice."""
+    diff: MetricDiff
+    """The metric on the rows of the slice, with intervals corrected for the number of slices."""
+
+
+@dataclass(frozen=True)
+class KpiResult:
+    """One promise and whether it is kept."""
+
+    name: str
+    """Metric name, with ` [column=value]` for a slice."""
+    promise: str
+    """The promise in words: `>= 0.7`, `worsens by at most 0.01`."""
+    value: float | None
+    """Value on the head side."""
+    status: KpiStatus
+    """pass, fail or skip."""
+    reason: str = ""
+    """Why it failed or was skipped."""
+    owner: str = ""
+    """Who answers for it."""
+    on_breach: str = ""
+    """What to do when it is breached."""
+
+
+@dataclass(frozen=True)
+class ValueChange:
+    """A parameter or setting that differs; a missing side is `absent`."""
+
+    name: str
+    """Dotted path with its file: `params.yaml:train.max_depth`."""
+    old: JsonValue
+    """Value on the base side; None where absent (see `kind`)."""
+    new: JsonValue
+    """Value on the head side."""
+    kind: str
+    """`added`, `removed` or `changed`."""
+
+
+@dataclass(frozen=True)
+class StageChange:
+    """A stage whose recorded run differs between the sides."""
+
+    name: str
+    """Stage name (`path/dvc.yaml:name` outside the root)."""
+    kind: str
+    """`added`, `removed`, `rerun` (something it reads changed) or `output` (same inputs, other outputs)."""
+    reasons: tuple[str, ...]
+    """What changed, in words: `params train.max_depth`, `steps/train.py`, `scikit-learn 1.8.0 -> 1.9.1`."""
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """Something that a side names and that could not be read; its presence makes the exit code 4."""
+
+    side: str
+    """`base` or `head`."""
+    what: str
+    """Path or name of the thing."""
+    reason: str
+    """What happened."""
+    fix: str
+    """The command that mends it."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Everything that is said about two commits; the one value behind all four renderings."""
+
+    project: str
+    """Name of the project or of its folder."""
+    base: SideInfo | None
+    """The base side; None when there is nothing to compare with (a first commit)."""
+    head: SideInfo
+    """The head side."""
+    metrics: tuple[MetricDiff, ...]
+    """Every metric of either side, by name."""
+    slices: tuple[SliceDiff, ...]
+    """Slices whose difference can be told, the largest change first."""
+    kpis: tuple[KpiResult, ...]
+    """Every promise of kpis.yaml at the head."""
+    kpi_changes: tuple[ValueChange, ...]
+    """Edits of kpis.yaml itself."""
+    params: tuple[ValueChange, ...]
+    """Edits of parameters."""
+    stages: tuple[StageChange, ...]
+    """Stages whose recorded run differs."""
+    unreadable: tuple[Unreadable, ...]
+    """What could not be read."""
+    confidence: float = 0.95
+    """Level of the intervals."""
+    notes: tuple[str, ...] = ()
+    """Further remarks: folded machine noise, rows that did not match."""
+    ran: tuple[tuple[str, float], ...] = ()
+    """In CI: stages that ran, with seconds; empty elsewhere."""
+
+    @property
+    def breached(self) -> tuple[KpiResult, ...]:
+        """Return the promises that are not kept."""
+        return tuple(kpi for kpi in self.kpis if kpi.status is KpiStatus.FAIL)
+
+    @property
+    def headline(self) -> MetricDiff | None:
+        """Return the metric that the verdict line names: the first KPI's metric if it has one, else the first with an interval."""
+        names = [kpi.name for kpi in self.kpis]
+        by_name = {diff.name: diff for diff in self.metrics}
+        found = next((by_name[name] for name in names if name in by_name), None)
+        return found or next((d for d in self.metrics if d.low is not None), next(iter(self.metrics), None))

@@ -1,0 +1,81 @@
+"""Stages as the text of dvc.yaml and .mlops/provenance.yaml."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import yaml
+
+from mlops_kit.generate.plan import Stage, StageOutput
+from mlops_kit.outside.distributions import version_of
+
+PIPELINE = "dvc.yaml"
+PROVENANCE = ".mlops/provenance.yaml"
+
+
+def render_pipeline(stages: Sequence[Stage]) -> str:
+    """Return the text of dvc.yaml for `stages`."""
+    return _dump({"stages": {stage.name: _stage(stage) for stage in stages}})
+
+
+def render_provenance(stages: Sequence[Stage], *, threads: int) -> str:
+    """Return the text of .mlops/provenance.yaml: what else can change a result, by the keys that stages name in dvc.yaml."""
+    packages = sorted({package for stage in stages for package in stage.packages})
+    return _dump(
+        {
+            "runtime": {"threads": threads},
+            "contracts": {stage.name: stage.contract for stage in stages if stage.contract is not None},
+            "packages": {package: version_of(package) for package in packages},
+            "stages": {stage.name: list(stage.packages) for stage in stages if stage.packages},
+        }
+    )
+
+
+def _stage(stage: Stage) -> dict[str, Any]:
+    entry: dict[str, Any] = {"cmd": stage.cmd}
+    if stage.description:
+        entry["desc"] = stage.description
+    if stage.deps:
+        entry["deps"] = sorted(stage.deps)
+    entry["params"] = _params(stage)
+    for section in ("outs", "metrics", "plots"):
+        items = [_output(output) for output in stage.outputs if output.kind.section == section]
+        if items:
+            entry[section] = items
+    if stage.owner:
+        entry["meta"] = {"owner": stage.owner}
+    return entry
+
+
+def _params(stage: Stage) -> list[Any]:
+    named: list[Any] = list(stage.params)
+    if stage.task:
+        named.append({"mlops.yaml": ["task"]})
+    keys = [f"contracts.{stage.name}"] if stage.contract is not None else []
+    keys += [f"packages.{package}" for package in stage.packages]
+    named.append({PROVENANCE: [*keys, "runtime.threads"]})
+    return named
+
+
+def _output(output: StageOutput) -> Any:
+    options: dict[str, Any] = {} if output.kind.cache else {"cache": False}
+    if output.kind.type:
+        options["type"] = output.kind.type
+    if output.kind.section == "plots":
+        options |= {"x": "x", "y": "y"}
+    return {output.path: options} if options else output.path
+
+
+class _Dumper(yaml.SafeDumper):
+    """Block style, lists indented below their key, no aliases."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        super().increase_indent(flow, False)
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _dump(value: Any) -> str:
+    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10_000)

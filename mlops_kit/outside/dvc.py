@@ -1,0 +1,165 @@
+"""DVC as a program: reproducing a pipeline and fetching outputs. The only module that knows DVC's command line and messages."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from mlops_kit.outside.stream import stream_command
+
+
+class StageState(StrEnum):
+    """What became of a stage in one reproduction."""
+
+    RUNNING = "running"
+    RAN = "ran"
+    CACHED = "from cache"
+    SKIPPED = "unchanged"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class StageEvent:
+    """A stage changed its state; `seconds` is set when it is done."""
+
+    stage: str
+    state: StageState
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class ReproResult:
+    """What one reproduction did."""
+
+    code: int
+    """DVC's exit code; 0 when every stage is up to date now."""
+    ran: tuple[tuple[str, float], ...] = ()
+    """Stages whose command ran, with seconds, in order."""
+    cached: tuple[str, ...] = ()
+    """Stages whose outputs came from the cache of earlier runs."""
+    skipped: tuple[str, ...] = ()
+    """Stages that had not changed."""
+    failed: str | None = None
+    """The stage that failed."""
+    stage_codes: tuple[int, ...] = ()
+    """Exit codes of failed commands, as DVC names them."""
+    tail: tuple[str, ...] = field(default=())
+    """The last lines of output, for the report of a failure."""
+
+
+_RUNNING = re.compile(r"^Running stage '(?P<stage>[^']+)':$")
+_SKIPPED = re.compile(r"^Stage '(?P<stage>[^']+)' didn't change, skipping$")
+_CACHED = re.compile(r"^Stage '(?P<stage>[^']+)' is cached - skipping run")
+_FAILED = re.compile(r"^ERROR: failed to reproduce '(?P<stage>[^']+)'")
+_EXITED = re.compile(r"exited with (?P<code>-?\d+)")
+TAIL_LINES = 40
+
+
+def reproduce(
+    root: Path,
+    *,
+    targets: Sequence[str] = (),
+    pull: bool = False,
+    allow_missing: bool = False,
+    force: bool = False,
+    on_event: Callable[[StageEvent], None] = lambda event: None,
+    on_line: Callable[[str], None] = lambda line: None,
+) -> ReproResult:
+    """Bring the pipelines below `root` (or `targets` and what they need) up to date with `dvc repro`.
+
+    `pull` fetches missing inputs from the remote; `allow_missing` skips unchanged stages whose data is not here. `on_event` hears
+    of each stage, `on_line` of every line of output. A failing stage is a result, not an error.
+    Raises OutsideError when DVC cannot be started.
+    """
+    flags = [f for on, f in ((pull, "--pull"), (allow_missing, "--allow-missing"), (force, "--force")) if on]
+    reader = _ReproReader(on_event, on_line)
+    code = _dvc(root, ["repro", *flags, *(["--", *targets] if targets else ["--all-pipelines"])], reader.read)
+    return reader.finish(code)
+
+
+def materialize(root: Path, paths: Sequence[str]) -> tuple[str, ...]:
+    """Make the outputs `paths` exist in the work tree, from the cache, else from the remote; return those that could not be had."""
+    missing = [path for path in paths if not (root / path).exists()]
+    for command in (["checkout", "--quiet"], ["pull", "--quiet"]):
+        if missing:
+            _dvc(root, [*command, "--", *missing], lambda line: None)
+            missing = [path for path in missing if not (root / path).exists()]
+    return tuple(missing)
+
+
+def dvc_environment() -> dict[str, str]:
+    """Return the environment in which DVC and, through it, stages are started.
+
+    `python` means this interpreter; DVC reports no usage; and byte code is kept, without which every start costs twice.
+    """
+    environment = dict(os.environ)
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", "")])
+    environment["DVC_NO_ANALYTICS"] = "1"
+    environment["PYTHONUNBUFFERED"] = "1"
+    return environment
+
+
+def _dvc(root: Path, arguments: list[str], on_line: Callable[[str], None]) -> int:
+    command = [sys.executable, "-m", "dvc", *arguments]
+    return stream_command(command, cwd=root, env=dvc_environment(), on_line=on_line)
+
+
+class _ReproReader:
+    """Understands the lines of `dvc repro`."""
+
+    def __init__(self, on_event: Callable[[StageEvent], None], on_line: Callable[[str], None]) -> None:
+        self._on_event = on_event
+        self._on_line = on_line
+        self._current: tuple[str, float] | None = None
+        self._ran: list[tuple[str, float]] = []
+        self._cached: list[str] = []
+        self._skipped: list[str] = []
+        self._failed: str | None = None
+        self._codes: list[int] = []
+        self._tail: list[str] = []
+
+    def read(self, line: str) -> None:
+        self._on_line(line)
+        self._tail = [*self._tail[-TAIL_LINES:], line]
+        if found := _FAILED.match(line):
+            self._failed = found["stage"]
+            self._end_current(StageState.FAILED)
+        elif found := _RUNNING.match(line):
+            self._end_current(StageState.RAN)
+            self._current = (found["stage"], time.monotonic())
+            self._on_event(StageEvent(found["stage"], StageState.RUNNING))
+        elif found := _SKIPPED.match(line):
+            self._end_current(StageState.RAN)
+            self._skipped.append(found["stage"])
+            self._on_event(StageEvent(found["stage"], StageState.SKIPPED))
+        elif found := _CACHED.match(line):
+            self._end_current(StageState.RAN)
+            self._cached.append(found["stage"])
+            self._on_event(StageEvent(found["stage"], StageState.CACHED))
+        if line.startswith("ERROR:") and (found := _EXITED.search(line)):
+            self._codes.append(int(found["code"]))
+
+    def finish(self, code: int) -> ReproResult:
+        self._end_current(StageState.RAN if code == 0 else StageState.FAILED)
+        return ReproResult(
+            code, tuple(self._ran), tuple(self._cached), tuple(self._skipped), self._failed, tuple(self._codes), tuple(self._tail)
+        )
+
+    def _end_current(self, state: StageState) -> None:
+        if self._current is None:
+            return
+        stage, start = self._current
+        self._current = None
+        seconds = time.monotonic() - start
+        if state is StageState.RAN:
+            self._ran.append((stage, seconds))
+        else:
+            self._failed = self._failed or stage
+        self._on_event(StageEvent(stage, state, seconds))

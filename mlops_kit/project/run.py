@@ -1,0 +1,96 @@
+"""Running a project's pipeline: bring generated files up to date, reproduce, and say what the result is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlops_kit.artifacts.side import read_side
+from mlops_kit.errors import ExitCode, UsageError
+from mlops_kit.outside.dvc import ReproResult, StageEvent, reproduce
+from mlops_kit.project.desired import desired_files
+from mlops_kit.project.write import FileState, write_files
+
+VERDICT = "reports/verdict.json"
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """What one run did and where the project stands now."""
+
+    repro: ReproResult
+    """What DVC did."""
+    regenerated: tuple[str, ...]
+    """Generated files that were out of date and were rebuilt before the run."""
+    metrics: Mapping[str, float]
+    """All metrics after the run, by name."""
+    kpis: tuple[Mapping[str, Any], ...]
+    """The KPI results of the `validate` stage."""
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """Return 3 on a KPI breach, the failing stage's own family where it named one, 8 for other failures, else 0."""
+        if self.repro.code != 0:
+            named = [code for code in self.repro.stage_codes if code in _STAGE_CODES]
+            return ExitCode(named[0]) if named else ExitCode.OUTSIDE
+        return ExitCode.KPI_BREACH if any(kpi["status"] == "fail" for kpi in self.kpis) else ExitCode.OK
+
+
+_STAGE_CODES = frozenset({ExitCode.USAGE, ExitCode.BAD_DATA, ExitCode.STALE})
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How to run."""
+
+    targets: Sequence[str] = ()
+    """Stages to bring up to date, with what they need; all when empty."""
+    force: bool = False
+    """Run stages that have not changed as well."""
+    pull: bool = False
+    """Fetch missing data from the remote, and skip unchanged stages whose data is not here."""
+
+
+def run_project(
+    root: Path,
+    options: RunOptions,
+    *,
+    on_event: Callable[[StageEvent], None],
+    on_line: Callable[[str], None],
+) -> RunReport:
+    """Bring the project at `root` up to date.
+
+    Raises UsageError for an unknown stage, StaleError when a generated file was edited by hand (nothing is run then), SpecError
+    when a project file cannot be used.
+    """
+    from mlops_kit.spec.load import read_lifecycle
+
+    stages = read_lifecycle(root).steps
+    unknown = [name for name in options.targets if name not in stages and ":" not in name]
+    if unknown:
+        raise UsageError(f"no stage `{unknown[0]}` in mlops.yaml", fix=f"one of: {', '.join(stages)}")
+    changed = write_files(root, desired_files(root))
+    repro = reproduce(
+        root,
+        targets=options.targets,
+        force=options.force,
+        pull=options.pull,
+        allow_missing=options.pull,
+        on_event=on_event,
+        on_line=on_line,
+    )
+    regenerated = tuple(file.path for file in changed if file.state is not FileState.CURRENT)
+    if repro.code != 0:
+        return RunReport(repro, regenerated, {}, ())
+    return RunReport(repro, regenerated, read_side(root, None).metrics, read_kpi_results(root))
+
+
+def read_kpi_results(root: Path) -> tuple[Mapping[str, Any], ...]:
+    """Return the KPI results that the `validate` stage wrote; empty when the project has none."""
+    path = root / VERDICT
+    if not path.exists():
+        return ()
+    return tuple(json.loads(path.read_text(encoding="utf-8")).get("kpis", ()))

@@ -1,0 +1,185 @@
+"""The four project files as frozen values. Every field's docstring is its documentation: the loader's messages, the JSON
+Schema and the reference page are made from this module."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Scalar = str | int | float | bool | None
+JsonValue = Scalar | list["JsonValue"] | dict[str, "JsonValue"]
+
+TaskKind = Literal["classification", "regression"]
+Direction = Literal["higher", "lower"]
+ColumnType = Literal["string", "integer", "number", "boolean", "timestamp"]
+ColumnRole = Literal["key", "time", "feature", "label_source", "ignore"]
+
+
+@dataclass(frozen=True)
+class Project:
+    """Facts about the project."""
+
+    name: str
+    """Name of the project; letters, digits, dots, dashes and underscores."""
+    description: str = ""
+    """One sentence on what the model predicts and for whom."""
+    owner: str = ""
+    """Who answers for the project: a handle such as `@team` or an address."""
+    default_branch: str = "main"
+    """The branch that pull requests are compared with."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is predicted, and how a row is named. Steps that take `task: Task` depend on this section."""
+
+    kind: TaskKind
+    """`classification` (two classes) or `regression`."""
+    target: str
+    """Name of the label column that the `label` step makes."""
+    key: tuple[str, ...]
+    """Columns that together name one row; unique."""
+    time: str | None = None
+    """Timestamp column (UTC) that orders rows; needed by partitions by month and by the split by time."""
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """How stages are started."""
+
+    threads: int = 1
+    """Threads that numeric libraries may use in a stage; another number can change the last bits of a result."""
+
+
+@dataclass(frozen=True)
+class Ci:
+    """The generated workflows."""
+
+    provider: str = "github"
+    """CI host: `github`."""
+    python: str = "3.11"
+    """Python version that CI installs."""
+    install: str = "uv sync --compile-bytecode"
+    """Command that installs the project's environment in CI."""
+    command: str = "uv run --no-sync mlops-kit"
+    """How CI calls mlops-kit after the installation."""
+    timeout_minutes: int = 60
+    """Minutes after which CI ends a run."""
+
+
+@dataclass(frozen=True)
+class StepUse:
+    """One stage: either `uses` (a step function) or `cmd` (any program)."""
+
+    uses: str | None = None
+    """A built-in step such as `split.time`, or a file of yours such as `steps/train.py`."""
+    cmd: str | None = None
+    """Command line of a stage that is not a Python step; needs `deps` and `outs`."""
+    owner: str = ""
+    """Who answers for this stage; the project's owner if empty."""
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    """Renames inputs of the step: parameter name -> artifact name."""
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    """Renames outputs of the step: output name -> artifact name."""
+    deps: tuple[str, ...] = ()
+    """Further files that the stage reads; all of them for a `cmd` stage."""
+    outs: tuple[str, ...] = ()
+    """Files or folders that a `cmd` stage writes."""
+    metrics: tuple[str, ...] = ()
+    """Metric files that a `cmd` stage writes."""
+    params: tuple[str, ...] = ()
+    """Sections of params.yaml that a `cmd` stage reads."""
+
+
+@dataclass(frozen=True)
+class Lifecycle:
+    """mlops.yaml: the lifecycle of the project."""
+
+    version: Literal[1]
+    """Version of this file's format; 1."""
+    project: Project
+    """Facts about the project."""
+    task: Task
+    """What is predicted, and how a row is named."""
+    steps: Mapping[str, StepUse]
+    """Stage name -> the step that it uses, in any order."""
+    runtime: Runtime = field(default_factory=Runtime)
+    """How stages are started."""
+    ci: Ci = field(default_factory=Ci)
+    """The generated workflows."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the data contract."""
+
+    type: ColumnType
+    """`string`, `integer`, `number`, `boolean` or `timestamp` (UTC)."""
+    role: ColumnRole = "feature"
+    """`key`, `time`, `feature` (known when the prediction is made), `label_source` (known later) or `ignore`."""
+    nullable: bool = True
+    """Whether a value may be missing."""
+    min: float | None = None
+    """Smallest allowed value of a numeric column."""
+    max: float | None = None
+    """Largest allowed value of a numeric column."""
+    values: tuple[str, ...] = ()
+    """Allowed values of a string column; empty for any."""
+    pattern: str | None = None
+    """Regular expression (RE2 syntax) that a whole string value must match."""
+
+
+@dataclass(frozen=True)
+class Schema:
+    """schema.yaml: the data contract. Steps that take `schema: Schema` depend on this file."""
+
+    columns: Mapping[str, Column]
+    """Column name -> contract, in the order of the cleaned table."""
+    max_quarantine: float = 0.05
+    """Largest share of rows (0 to 1) that may break the contract before the `clean` step fails."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """How one metric is read when two commits are compared."""
+
+    direction: Direction
+    """`higher` or `lower`: which way is better."""
+    min_effect: float = 0.0
+    """Smallest difference that matters, in the metric's own unit; smaller ones are never called better or worse."""
+
+
+@dataclass(frozen=True)
+class Kpi:
+    """One promise that the model must keep."""
+
+    metric: str
+    """Name of a metric, as in the metric files (`roc_auc`, or `file:roc_auc` when two files have it)."""
+    min: float | None = None
+    """Smallest allowed value."""
+    max: float | None = None
+    """Largest allowed value."""
+    max_worsening: float | None = None
+    """Largest allowed worsening against the base commit, in the metric's unit; breached only when the worsening
+    is larger than this beyond what noise explains."""
+    slice: str | None = None
+    """`column=value` for one slice, or `column` for each of its slices."""
+    min_rows: int = 100
+    """A slice with fewer test rows is skipped, with the reason."""
+    owner: str = ""
+    """Who answers for this KPI."""
+    on_breach: str = ""
+    """What to do when it is breached; shown in the report."""
+
+
+@dataclass(frozen=True)
+class Kpis:
+    """kpis.yaml: one contract for the local run, the pull request and the monitor."""
+
+    metrics: Mapping[str, Metric] = field(default_factory=dict)
+    """Metric name -> how it is read; for a metric that is not listed the direction is taken from its name."""
+    kpis: tuple[Kpi, ...] = ()
+    """The promises."""
+    confidence: float = 0.95
+    """Level of the intervals, between 0.5 and 1."""

@@ -1,0 +1,28 @@
+"""The built-in steps: what `uses:` may name, and the module behind each name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+CATALOG: dict[str, str] = {
+    "acquire.file": "mlops_kit.steps.data.acquire_file",
+    "clean.rules": "mlops_kit.steps.data.clean_rules",
+    "features.calendar": "mlops_kit.steps.data.features_calendar",
+    "label.column": "mlops_kit.steps.labels.label_column",
+    "split.time": "mlops_kit.steps.data.split_time",
+    "train.classifier": "mlops_kit.steps.model.train_classifier",
+    "train.regressor": "mlops_kit.steps.model.train_regressor",
+    "evaluate.classification": "mlops_kit.steps.model.evaluate_classification",
+    "evaluate.regression": "mlops_kit.steps.model.evaluate_regression",
+    "validate.kpis": "mlops_kit.steps.post.validate_kpis",
+    "package.bundle": "mlops_kit.steps.post.package_bundle",
+    "deploy.manifests": "mlops_kit.steps.post.deploy_manifests",
+    "monitor.drift": "mlops_kit.steps.post.monitor_drift",
+    "retrain.policy": "mlops_kit.steps.post.retrain_policy",
+}
+
+
+def module_file(module: str) -> Path:
+    """Return the source file of a built-in step's module, without importing it."""
+    package = Path(__file__).resolve().parent.parent.parent
+    return package.joinpath(*module.split(".")).with_suffix(".py")

@@ -1,0 +1,133 @@
+"""Running one stage: read what the signature names, call the function, write what it returns.
+
+A step file is its own entry point: its last lines call `run(function)`, so tracebacks start in the user's code and a debugger works.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar, overload
+
+from mlops_kit.artifacts.kinds import KINDS, load_artifact, save_artifact
+from mlops_kit.errors import MlopsKitError, SpecError, StaleError
+from mlops_kit.steps.contract import StepContract, read_contract
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+PROVENANCE = Path(".mlops/provenance.yaml")
+
+
+@overload
+def step(function: F) -> F: ...
+@overload
+def step(*, contract: int = 1) -> Callable[[F], F]: ...
+def step(function: F | None = None, *, contract: int = 1) -> F | Callable[[F], F]:
+    """Mark a function as the step of its file.
+
+    `contract` is an integer that the author raises when the same inputs can give other outputs; stages that use the step then
+    run again. The function itself is returned unchanged: a test calls it like any other.
+    """
+    if contract < 1:
+        raise ValueError("contract versions start at 1")
+    return function if function is not None else lambda f: f
+
+
+def run(function: Callable[..., Any]) -> None:
+    """Run `function` as the stage named by the first command-line argument, else by the function's name.
+
+    To be called under `if __name__ == "__main__":` in the project folder. Ends the process with the exit code of the error's
+    family; errors of the step's own code keep their traceback.
+    """
+    stage = sys.argv[1] if len(sys.argv) > 1 else function.__name__
+    try:
+        run_stage(function, stage, root=Path.cwd())
+    except MlopsKitError as error:
+        sys.stderr.write(f"error: stage {stage}: {error.message}\n")
+        if error.fix:
+            sys.stderr.write(f"  fix: {error.fix}\n")
+        raise SystemExit(int(error.exit_code)) from None
+
+
+def run_stage(function: Callable[..., Any], stage: str, *, root: Path) -> None:
+    """Run `function` as `stage` of the project at `root`, in the fixed stage environment.
+
+    Raises StaleError when the environment is not the recorded one, SpecError and BadDataError when inputs cannot be used.
+    """
+    from mlops_kit.spec.load import read_lifecycle
+    from mlops_kit.steps.environment import ensure_stage_environment
+
+    lifecycle = read_lifecycle(root)
+    ensure_stage_environment(threads=lifecycle.runtime.threads)
+    _limit_arrow_threads(lifecycle.runtime.threads)
+    if stage not in lifecycle.steps:
+        known = ", ".join(lifecycle.steps)
+        raise SpecError(f"no stage `{stage}`", where="mlops.yaml", fix=f"one of: {known}")
+    contract = read_contract(Path(function.__code__.co_filename))
+    check_environment(root, stage)
+    use = lifecycle.steps[stage]
+    values = [
+        load_artifact(ref.kind, root / KINDS[ref.kind].locate(use.inputs.get(ref.name, ref.name))) for ref in contract.inputs
+    ]
+    result = function(*values, **_settings(function, contract, stage, root))
+    _write_outputs(contract, use.outputs, result, root)
+
+
+def check_environment(root: Path, stage: str) -> None:
+    """Check that the packages recorded for `stage` in .mlops/provenance.yaml are the installed ones.
+
+    Raises StaleError naming each that differs. A project without the file is not checked.
+    """
+    from mlops_kit.spec.yamlfile import parse_yaml
+    from mlops_kit.outside.distributions import describe_mismatch
+
+    path = root / PROVENANCE
+    if not path.exists():
+        return
+    recorded: Any = parse_yaml(path.read_text(encoding="utf-8"), where=str(PROVENANCE))
+    names = (recorded.get("stages") or {}).get(stage, [])
+    different = describe_mismatch({name: recorded["packages"][name] for name in names})
+    if different:
+        raise StaleError(
+            f"the installed packages are not the recorded ones: {different}",
+            fix="install the recorded versions (uv sync), or accept the installed ones with `mlops-kit generate`",
+        )
+
+
+def _settings(function: Callable[..., Any], contract: StepContract, stage: str, root: Path) -> dict[str, Any]:
+    from mlops_kit.spec import load
+
+    settings: dict[str, Any] = {}
+    if "task" in contract.spec_inputs:
+        settings["task"] = load.read_lifecycle(root).task
+    if "schema" in contract.spec_inputs:
+        settings["schema"] = load.read_schema(root)
+    if "kpis" in contract.spec_inputs:
+        settings["kpis"] = load.read_kpis(root)
+    if contract.params_class:
+        section = load.read_params(root).get(stage, {})
+        cls = function.__globals__.get(contract.params_class)
+        settings["params"] = (
+            load.load_dataclass(cls, section, where=f"params.yaml ({stage})")
+            if isinstance(cls, type) and hasattr(cls, "__dataclass_fields__")
+            else section
+        )
+    return settings
+
+
+def _write_outputs(contract: StepContract, renames: Mapping[str, str], result: Any, root: Path) -> None:
+    values = list(result) if isinstance(result, tuple) else [result]
+    if len(values) != len(contract.outputs):
+        raise SpecError(
+            f"`{contract.function}` returned {len(values)} values, its signature names {len(contract.outputs)}",
+            where=contract.function,
+        )
+    for ref, value in zip(contract.outputs, values, strict=True):
+        save_artifact(ref.kind, value, root / KINDS[ref.kind].locate(renames.get(ref.name, ref.name)))
+
+
+def _limit_arrow_threads(threads: int) -> None:
+    arrow = sys.modules.get("pyarrow")
+    if arrow is not None:
+        arrow.set_cpu_count(threads)
