@@ -32,11 +32,16 @@ class TestReachedTheNetwork(Exception):
 
 
 @pytest.fixture(autouse=True)
-def hermetic_world(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def hermetic_world(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Path]:
     """Give the test a HOME of its own and scrub what a developer's shell or CI would leak into it."""
     home = tmp_path_factory.mktemp("home")
     for name in list(os.environ):
-        if name.startswith(("GIT_", "GITHUB_", "DVC_", "MLOPS_", "ACTIONS_", "RUNNER_", "XDG_")) or name == "CI":
+        if (
+            name.startswith(("GIT_", "GITHUB_", "DVC_", "MLOPS_", "ACTIONS_", "RUNNER_", "XDG_"))
+            or name == "CI"
+        ):
             monkeypatch.delenv(name)
     config = home / ".gitconfig"
     config.write_text(GIT_CONFIG)

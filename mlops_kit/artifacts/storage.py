@@ -111,7 +111,9 @@ def _read_folder(path: Path) -> Path:
 
 def _expect(value: Any, kind: type, name: str, path: Path) -> None:
     if not isinstance(value, kind):
-        raise BadDataError(f"{path.name}: the step returned a {type(value).__name__} where {name} takes a {kind.__name__}")
+        raise BadDataError(
+            f"{path.name}: the step returned a {type(value).__name__} where {name} takes a {kind.__name__}"
+        )
 
 
 READERS: dict[str, Callable[[Path], Any]] = {

@@ -42,7 +42,9 @@ def write_parquet(table: pa.Table, path: Path) -> None:
 
     metadata = {k: v for k, v in (table.schema.metadata or {}).items() if k != b"pandas"}
     plain = table.replace_schema_metadata(metadata or None)
-    pq.write_table(plain, path, compression="zstd", compression_level=3, row_group_size=ROW_GROUP, version="2.6")
+    pq.write_table(
+        plain, path, compression="zstd", compression_level=3, row_group_size=ROW_GROUP, version="2.6"
+    )
 
 
 def read_parquet(path: Path) -> pa.Table:
@@ -56,7 +58,9 @@ def read_parquet(path: Path) -> pa.Table:
     except FileNotFoundError:
         raise BadDataError(f"{path}: no such file", fix="mlops-kit run") from None
     except (pa.ArrowInvalid, OSError) as error:
-        raise BadDataError(f"{path}: not a readable Parquet file ({error})", fix=f"dvc checkout --force {path}") from error
+        raise BadDataError(
+            f"{path}: not a readable Parquet file ({error})", fix=f"dvc checkout --force {path}"
+        ) from error
 
 
 def read_frame(path: Path) -> pd.DataFrame:
@@ -92,4 +96,6 @@ def read_partitions(path: Path) -> PartitionSet:
         raise BadDataError(f"{path}: no partitions (*.parquet) in this folder", fix="mlops-kit run acquire")
     manifest = path / MANIFEST
     lines = manifest.read_text(encoding="utf-8").splitlines() if manifest.exists() else []
-    return PartitionSet({file.stem: read_parquet(file) for file in files}, [json.loads(line) for line in lines])
+    return PartitionSet(
+        {file.stem: read_parquet(file) for file in files}, [json.loads(line) for line in lines]
+    )

@@ -34,7 +34,9 @@ def build_app() -> object:
 
     @app.callback()
     def options(
-        version: bool = typer.Option(False, "--version", help="Print the version and exit.", is_eager=True, callback=_print_version),
+        version: bool = typer.Option(
+            False, "--version", help="Print the version and exit.", is_eager=True, callback=_print_version
+        ),
     ) -> None:
         """Options of all commands."""
 

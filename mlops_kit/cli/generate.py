@@ -13,8 +13,16 @@ def register(app: typer.Typer) -> None:
 
 
 def generate(
-    check: bool = typer.Option(False, "--check", help="Change nothing; exit 6 if a generated file is missing, stale or edited by hand."),
-    overwrite: bool = typer.Option(False, "--overwrite", help="Replace files that were edited by hand; your version is kept as FILE.orig."),
+    check: bool = typer.Option(
+        False,
+        "--check",
+        help="Change nothing; exit 6 if a generated file is missing, stale or edited by hand.",
+    ),
+    overwrite: bool = typer.Option(
+        False,
+        "--overwrite",
+        help="Replace files that were edited by hand; your version is kept as FILE.orig.",
+    ),
     repo: Path = typer.Option(Path(), "--repo", help="Folder of the project."),
 ) -> None:
     """Rebuild dvc.yaml, .mlops/ and the CI workflows from mlops.yaml, params.yaml and the signatures of your steps.
@@ -36,7 +44,11 @@ def generate(
         check_files(root, desired)
         typer.echo(f"{len(desired)} generated files are up to date")
         return
-    written = [file for file in write_files(root, desired, overwrite=overwrite) if file.state is not FileState.CURRENT]
+    written = [
+        file
+        for file in write_files(root, desired, overwrite=overwrite)
+        if file.state is not FileState.CURRENT
+    ]
     for file in written:
         typer.echo(f"wrote {file.path} ({'new' if file.state is FileState.MISSING else f'was {file.state}'})")
     typer.echo(f"{len(desired) - len(written)} generated files were up to date already")

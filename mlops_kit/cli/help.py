@@ -14,7 +14,9 @@ def register(app: typer.Typer) -> None:
     app.command("help")(show_help)
 
 
-def show_help(topic: str = typer.Argument(..., help="exit-codes or steps", autocompletion=lambda: list(TOPICS))) -> None:
+def show_help(
+    topic: str = typer.Argument(..., help="exit-codes or steps", autocompletion=lambda: list(TOPICS)),
+) -> None:
     """Explain a topic: `exit-codes`, or the built-in `steps` that mlops.yaml may name.
 
     Examples:

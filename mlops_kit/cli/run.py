@@ -23,11 +23,19 @@ def register(app: typer.Typer) -> None:
 
 
 def run(
-    stages: list[str] = typer.Argument(None, help="Stages to bring up to date, with what they need. All by default."),
+    stages: list[str] = typer.Argument(
+        None, help="Stages to bring up to date, with what they need. All by default."
+    ),
     force: bool = typer.Option(False, "--force", "-f", help="Run stages that have not changed, too."),
-    pull: bool = typer.Option(False, "--pull", help="Fetch missing data from the remote; unchanged stages whose data is not here are skipped."),
+    pull: bool = typer.Option(
+        False,
+        "--pull",
+        help="Fetch missing data from the remote; unchanged stages whose data is not here are skipped.",
+    ),
     verbose: bool = typer.Option(False, "--verbose", "-v", help="Show everything that the stages print."),
-    as_json: bool = typer.Option(False, "--json", help="Print the result as JSON; progress goes to standard error."),
+    as_json: bool = typer.Option(
+        False, "--json", help="Print the result as JSON; progress goes to standard error."
+    ),
     repo: Path = typer.Option(Path(), "--repo", help="Folder of the project."),
 ) -> None:
     """Reproduce the pipeline: only what changed runs. The same as `dvc repro -P`, with progress and a verdict.
@@ -48,7 +56,9 @@ def run(
 
     console = Console(stderr=as_json)
     options = RunOptions(targets=tuple(stages or ()), force=force, pull=pull)
-    on_line: Callable[[str], None] = (lambda line: console.print(line, markup=False, highlight=False)) if verbose else (lambda line: None)
+    on_line: Callable[[str], None] = (
+        (lambda line: console.print(line, markup=False, highlight=False)) if verbose else (lambda line: None)
+    )
     with _Progress(console) as progress:
         report = run_project(repo.resolve(), options, on_event=progress.show, on_line=on_line)
     if as_json:
@@ -100,14 +110,19 @@ def _print_report(console: Console, report: RunReport) -> None:
         console.print(f"rebuilt first: {', '.join(report.regenerated)}", style="dim", highlight=False)
     repro = report.repro
     if repro.code != 0:
-        console.print(f"\n[bold red]stage {repro.failed or '?'} failed[/]; the last lines of its output:", highlight=False)
+        console.print(
+            f"\n[bold red]stage {repro.failed or '?'} failed[/]; the last lines of its output:",
+            highlight=False,
+        )
         for line in repro.tail[-25:]:
             console.print(f"  {line}", markup=False, highlight=False)
         console.print("Nothing of the finished stages is lost; mend the cause and run again.", style="dim")
         return
     total = sum(seconds for _, seconds in repro.ran)
     done = f"{len(repro.ran)} ran in {total:.1f} s" if repro.ran else "nothing had to run"
-    console.print(f"\n[bold]{done}[/], {len(repro.cached)} from cache, {len(repro.skipped)} unchanged", highlight=False)
+    console.print(
+        f"\n[bold]{done}[/], {len(repro.cached)} from cache, {len(repro.skipped)} unchanged", highlight=False
+    )
     if report.metrics:
         table = Table("metric", "value", box=None, pad_edge=False, header_style="dim")
         table.columns[1].justify = "right"

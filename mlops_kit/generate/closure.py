@@ -48,7 +48,9 @@ def _imported_names(root: Path, path: str) -> Iterator[str]:
     try:
         tree = ast.parse((root / path).read_text(encoding="utf-8"))
     except (SyntaxError, ValueError) as error:
-        raise SpecError(f"not valid Python: {error}", where=f"{path}:{getattr(error, 'lineno', None) or 1}") from error
+        raise SpecError(
+            f"not valid Python: {error}", where=f"{path}:{getattr(error, 'lineno', None) or 1}"
+        ) from error
     package = path.split("/")[:-1]
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -59,7 +61,11 @@ def _imported_names(root: Path, path: str) -> Iterator[str]:
             if module:
                 yield module
             # `from package import module` may name a file
-            yield from (f"{module}.{alias.name}" if module else alias.name for alias in node.names if _is_local(root, module, alias.name))
+            yield from (
+                f"{module}.{alias.name}" if module else alias.name
+                for alias in node.names
+                if _is_local(root, module, alias.name)
+            )
 
 
 def _is_local(root: Path, module: str, name: str) -> bool:

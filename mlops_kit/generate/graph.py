@@ -20,7 +20,11 @@ def check_stages(stages: Sequence[Stage], root: Path) -> None:
     try:
         TopologicalSorter(order).prepare()
     except CycleError as error:
-        raise SpecError(f"the steps form a cycle: {' -> '.join(error.args[1])}", where=WHERE, fix="remove one of these inputs") from None
+        raise SpecError(
+            f"the steps form a cycle: {' -> '.join(error.args[1])}",
+            where=WHERE,
+            fix="remove one of these inputs",
+        ) from None
 
 
 def stage_order(stages: Sequence[Stage]) -> tuple[str, ...]:
@@ -55,4 +59,8 @@ def _check_inputs(stages: Sequence[Stage], writers: Mapping[str, str], root: Pat
                     where=WHERE,
                     fix="add the step that writes it, or name another artifact with `inputs:`",
                 )
-            raise SpecError(f"step `{stage.name}` reads {dep}, which does not exist", where=WHERE, fix="create it or correct the path")
+            raise SpecError(
+                f"step `{stage.name}` reads {dep}, which does not exist",
+                where=WHERE,
+                fix="create it or correct the path",
+            )

@@ -74,9 +74,17 @@ def resolve_step(root: Path, stage: str, uses: str) -> tuple[str, Path, bool]:
     if uses.endswith(".py"):
         path = Path(uses)
         if path.is_absolute() or ".." in path.parts:
-            raise SpecError(f"`uses: {uses}` of step `{stage}` leaves the project", where=WHERE, fix="use a path such as steps/train.py")
+            raise SpecError(
+                f"`uses: {uses}` of step `{stage}` leaves the project",
+                where=WHERE,
+                fix="use a path such as steps/train.py",
+            )
         if not (root / path).is_file():
-            raise SpecError(f"step `{stage}` uses {uses}, which does not exist", where=WHERE, fix=f"create {uses} or change `uses:`")
+            raise SpecError(
+                f"step `{stage}` uses {uses}, which does not exist",
+                where=WHERE,
+                fix=f"create {uses} or change `uses:`",
+            )
         return ".".join(path.with_suffix("").parts), root / path, False
     close = get_close_matches(uses, CATALOG, n=1)
     hint = f"did you mean `{close[0]}`? " if close else ""
@@ -92,14 +100,19 @@ def _plan_stage(sources: Sources, name: str, use: StepUse) -> Stage:
     if use.cmd is not None:
         return _plan_command(sources, name, use, owner)
     if use.uses is None:
-        raise SpecError(f"step `{name}` has neither `uses` nor `cmd`", where=WHERE, fix="add `uses: <step>` or `cmd: <command>`")
+        raise SpecError(
+            f"step `{name}` has neither `uses` nor `cmd`",
+            where=WHERE,
+            fix="add `uses: <step>` or `cmd: <command>`",
+        )
     module, path, built_in = resolve_step(sources.root, name, use.uses)
     contract = read_contract(path)
     renames = _checked_renames(name, use, contract)
     files, source_packages = _input_files(sources, name, contract)
     code, imported = _code(sources.root, path, contract, built_in=built_in)
     outputs = tuple(
-        StageOutput(KINDS[ref.kind].locate(use.outputs.get(ref.name, ref.name)), KINDS[ref.kind]) for ref in contract.outputs
+        StageOutput(KINDS[ref.kind].locate(use.outputs.get(ref.name, ref.name)), KINDS[ref.kind])
+        for ref in contract.outputs
     )
     inputs = [KINDS[ref.kind].locate(renames.get(ref.name, ref.name)) for ref in contract.inputs]
     specs = [f"{spec}.yaml" for spec in contract.spec_inputs if spec != "task"]
@@ -124,13 +137,28 @@ def _plan_command(sources: Sources, name: str, use: StepUse, owner: str) -> Stag
     if not use.cmd or not use.cmd.strip():
         raise SpecError(f"step `{name}` has an empty `cmd`", where=WHERE)
     outs = [StageOutput(path, Kind("out", path)) for path in use.outs]
-    metrics = [StageOutput(path, Kind("metric", path, section="metrics", cache=False)) for path in use.metrics]
+    metrics = [
+        StageOutput(path, Kind("metric", path, section="metrics", cache=False)) for path in use.metrics
+    ]
     for section in use.params:
         _require_section(sources, name, section)
-    return Stage(name, use.cmd, "", owner, use.deps, use.params, task=False, outputs=(*outs, *metrics), contract=None, packages=())
+    return Stage(
+        name,
+        use.cmd,
+        "",
+        owner,
+        use.deps,
+        use.params,
+        task=False,
+        outputs=(*outs, *metrics),
+        contract=None,
+        packages=(),
+    )
 
 
-def _code(root: Path, path: Path, contract: StepContract, *, built_in: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _code(
+    root: Path, path: Path, contract: StepContract, *, built_in: bool
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the local files that the stage runs, and the distributions that they import."""
     if built_in:
         return (), _without_own(find_distributions(contract.imports))
@@ -143,11 +171,17 @@ def _without_own(distributions: Sequence[str]) -> tuple[str, ...]:
 
 
 def _checked_renames(name: str, use: StepUse, contract: StepContract) -> Mapping[str, str]:
-    for given, refs, what in ((use.inputs, contract.inputs, "inputs"), (use.outputs, contract.outputs, "outputs")):
+    for given, refs, what in (
+        (use.inputs, contract.inputs, "inputs"),
+        (use.outputs, contract.outputs, "outputs"),
+    ):
         unknown = set(given) - {ref.name for ref in refs}
         if unknown:
             known = ", ".join(ref.name for ref in refs) or "none"
-            raise SpecError(f"step `{name}`: `{what}` renames {', '.join(sorted(unknown))}, its {what} are: {known}", where=WHERE)
+            raise SpecError(
+                f"step `{name}`: `{what}` renames {', '.join(sorted(unknown))}, its {what} are: {known}",
+                where=WHERE,
+            )
     return use.inputs
 
 

@@ -26,7 +26,9 @@ def version_of(distribution: str) -> str:
     try:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:
-        raise StaleError(f"the package {distribution} is not installed", fix=f"pip install {distribution}") from None
+        raise StaleError(
+            f"the package {distribution} is not installed", fix=f"pip install {distribution}"
+        ) from None
 
 
 def describe_mismatch(recorded: Mapping[str, str]) -> str:

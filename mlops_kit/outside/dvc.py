@@ -149,7 +149,13 @@ class _ReproReader:
     def finish(self, code: int) -> ReproResult:
         self._end_current(StageState.RAN if code == 0 else StageState.FAILED)
         return ReproResult(
-            code, tuple(self._ran), tuple(self._cached), tuple(self._skipped), self._failed, tuple(self._codes), tuple(self._tail)
+            code,
+            tuple(self._ran),
+            tuple(self._cached),
+            tuple(self._skipped),
+            self._failed,
+            tuple(self._codes),
+            tuple(self._tail),
         )
 
     def _end_current(self, state: StageState) -> None:

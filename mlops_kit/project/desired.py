@@ -23,6 +23,8 @@ def desired_files(root: Path) -> dict[str, str]:
     pipeline = generate_pipeline(Sources(root, lifecycle, read_params(root)))
     if lifecycle.ci.provider not in PROVIDERS:
         known = ", ".join(sorted(PROVIDERS))
-        raise SpecError(f"unknown CI provider `{lifecycle.ci.provider}`", where="mlops.yaml", fix=f"one of: {known}")
+        raise SpecError(
+            f"unknown CI provider `{lifecycle.ci.provider}`", where="mlops.yaml", fix=f"one of: {known}"
+        )
     workflows = PROVIDERS[lifecycle.ci.provider].workflow_files(lifecycle)
     return {path: stamp(path, text) for path, text in {**pipeline, **schema_files(), **workflows}.items()}

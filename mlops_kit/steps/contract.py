@@ -60,7 +60,9 @@ def read_contract(path: Path) -> StepContract:
     try:
         tree = ast.parse(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise SpecError("no such step file", where=str(path), fix="create it, or change `uses:` in mlops.yaml") from None
+        raise SpecError(
+            "no such step file", where=str(path), fix="create it, or change `uses:` in mlops.yaml"
+        ) from None
     except (SyntaxError, ValueError) as error:
         line = getattr(error, "lineno", None) or 1
         raise SpecError(f"not valid Python: {error}", where=f"{path}:{line}") from error
@@ -80,7 +82,9 @@ class _Reader:
             function=function.name,
             summary=doc.split("\n", 1)[0],
             version=self._version(function),
-            inputs=tuple(self._ref(a.arg, a.annotation, a) for a in (*function.args.posonlyargs, *function.args.args)),
+            inputs=tuple(
+                self._ref(a.arg, a.annotation, a) for a in (*function.args.posonlyargs, *function.args.args)
+            ),
             outputs=self._outputs(function),
             params_class=params,
             input_files=self._input_files(params),
@@ -92,16 +96,29 @@ class _Reader:
         return SpecError(message, where=f"{self.path}:{getattr(node, 'lineno', 1)}", fix=fix)
 
     def _step(self) -> ast.FunctionDef:
-        steps = [n for n in self.tree.body if isinstance(n, ast.FunctionDef) and any(map(_is_step, n.decorator_list))]
+        steps = [
+            n
+            for n in self.tree.body
+            if isinstance(n, ast.FunctionDef) and any(map(_is_step, n.decorator_list))
+        ]
         if len(steps) != 1:
-            found = "no function" if not steps else f"{len(steps)} functions ({', '.join(s.name for s in steps)})"
-            raise self._error(f"{found} decorated with @step; a step file has exactly one", self.tree.body[0] if self.tree.body else self.tree)
+            found = (
+                "no function" if not steps else f"{len(steps)} functions ({', '.join(s.name for s in steps)})"
+            )
+            raise self._error(
+                f"{found} decorated with @step; a step file has exactly one",
+                self.tree.body[0] if self.tree.body else self.tree,
+            )
         return steps[0]
 
     def _version(self, function: ast.FunctionDef) -> int:
         decorator = next(d for d in function.decorator_list if _is_step(d))
         for keyword in decorator.keywords if isinstance(decorator, ast.Call) else []:
-            if keyword.arg == "contract" and isinstance(keyword.value, ast.Constant) and isinstance(keyword.value.value, int):
+            if (
+                keyword.arg == "contract"
+                and isinstance(keyword.value, ast.Constant)
+                and isinstance(keyword.value.value, int)
+            ):
                 return keyword.value.value
         return 1
 
@@ -109,7 +126,11 @@ class _Reader:
         kind = _name(annotation)
         if kind not in KINDS:
             known = ", ".join(sorted(KINDS))
-            raise self._error(f"`{name}` is annotated `{kind or 'nothing'}`, which is no artifact kind", node, fix=f"use one of {known}")
+            raise self._error(
+                f"`{name}` is annotated `{kind or 'nothing'}`, which is no artifact kind",
+                node,
+                fix=f"use one of {known}",
+            )
         return ArtifactRef(name, kind)
 
     def _outputs(self, function: ast.FunctionDef) -> tuple[ArtifactRef, ...]:
@@ -117,7 +138,11 @@ class _Reader:
         if returned in KINDS:
             return (ArtifactRef(function.name, returned),)
         for node in self.tree.body:
-            if isinstance(node, ast.ClassDef) and node.name == returned and "NamedTuple" in map(_name, node.bases):
+            if (
+                isinstance(node, ast.ClassDef)
+                and node.name == returned
+                and "NamedTuple" in map(_name, node.bases)
+            ):
                 return tuple(
                     self._ref(item.target.id, item.annotation, item)
                     for item in node.body
@@ -133,14 +158,26 @@ class _Reader:
         known = {*SPEC_INPUTS, "params"}
         for argument in function.args.kwonlyargs:
             if argument.arg not in known:
-                raise self._error(f"unknown keyword parameter `{argument.arg}`", argument, fix=f"use {', '.join(sorted(known))}")
-        return next((_name(a.annotation) or "Mapping" for a in function.args.kwonlyargs if a.arg == "params"), None)
+                raise self._error(
+                    f"unknown keyword parameter `{argument.arg}`",
+                    argument,
+                    fix=f"use {', '.join(sorted(known))}",
+                )
+        return next(
+            (_name(a.annotation) or "Mapping" for a in function.args.kwonlyargs if a.arg == "params"), None
+        )
 
     def _input_files(self, params: str | None) -> tuple[str, ...]:
         for node in self.tree.body:
             if isinstance(node, ast.ClassDef) and node.name == params:
-                fields = [i for i in node.body if isinstance(i, ast.AnnAssign) and isinstance(i.target, ast.Name)]
-                return tuple(i.target.id for i in fields if isinstance(i.target, ast.Name) and "InputFile" in ast.unparse(i.annotation))
+                fields = [
+                    i for i in node.body if isinstance(i, ast.AnnAssign) and isinstance(i.target, ast.Name)
+                ]
+                return tuple(
+                    i.target.id
+                    for i in fields
+                    if isinstance(i.target, ast.Name) and "InputFile" in ast.unparse(i.annotation)
+                )
         return ()
 
 

@@ -68,7 +68,8 @@ def run_stage(function: Callable[..., Any], stage: str, *, root: Path) -> None:
     check_environment(root, stage)
     use = lifecycle.steps[stage]
     values = [
-        load_artifact(ref.kind, root / KINDS[ref.kind].locate(use.inputs.get(ref.name, ref.name))) for ref in contract.inputs
+        load_artifact(ref.kind, root / KINDS[ref.kind].locate(use.inputs.get(ref.name, ref.name)))
+        for ref in contract.inputs
     ]
     result = function(*values, **_settings(function, contract, stage, root))
     _write_outputs(contract, use.outputs, result, root)

@@ -18,13 +18,18 @@ def canonical_json(value: Any) -> str:
     Numbers of NumPy are written as plain numbers, floats with their shortest exact digits.
     Raises BadDataError on NaN, infinity and values that JSON cannot hold.
     """
-    return json.dumps(_plain(value, "value"), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+    return (
+        json.dumps(_plain(value, "value"), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+        + "\n"
+    )
 
 
 def canonical_json_line(value: Any) -> str:
     """Return `value` as one line of JSON with sorted keys and a newline."""
     plain = _plain(value, "value")
-    return json.dumps(plain, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
+    return (
+        json.dumps(plain, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
+    )
 
 
 def canonical_csv(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -38,7 +43,9 @@ def canonical_csv(rows: Sequence[Mapping[str, Any]]) -> str:
     writer.writerow(columns)
     for number, row in enumerate(rows):
         if set(row) != set(columns):
-            raise BadDataError(f"row {number} has the columns {sorted(row)}, the first row has {sorted(columns)}")
+            raise BadDataError(
+                f"row {number} has the columns {sorted(row)}, the first row has {sorted(columns)}"
+            )
         writer.writerow([_plain(row[column], column) for column in columns])
     return buffer.getvalue()
 
