@@ -131,9 +131,9 @@ def _print_report(console: Console, report: RunReport) -> None:
         console.print(table)
     for kpi in report.kpis:
         sign, style = {"pass": ("✓", "green"), "fail": ("✗", "bold red")}.get(kpi["status"], ("-", "dim"))
-        value = "" if kpi.get("value") is None else f" is {kpi['value']:.6g}"
+        now = "" if kpi.get("value") is None else f" is {kpi['value']:.6g}"
         why = f" ({kpi['reason']})" if kpi.get("reason") else ""
-        console.print(f"[{style}]{sign} KPI {kpi['name']} {kpi['promise']}[/]{value}{why}", highlight=False)
+        console.print(f"[{style}]{sign} KPI {kpi['name']} {kpi['promise']}[/]{now}{why}", highlight=False)
 
 
 def _as_json(report: RunReport) -> str:

@@ -6,6 +6,8 @@ from mlops_kit.generate.graph import check_stages
 from mlops_kit.generate.plan import Sources, plan_stages
 from mlops_kit.generate.render import PIPELINE, PROVENANCE, render_pipeline, render_provenance
 
+__all__ = ["PIPELINE", "PROVENANCE", "Sources", "generate_pipeline"]
+
 
 def generate_pipeline(sources: Sources) -> dict[str, str]:
     """Return the generated pipeline files of a project, path -> text.

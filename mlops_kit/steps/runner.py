@@ -80,8 +80,8 @@ def check_environment(root: Path, stage: str) -> None:
 
     Raises StaleError naming each that differs. A project without the file is not checked.
     """
-    from mlops_kit.spec.yamlfile import parse_yaml
     from mlops_kit.outside.distributions import describe_mismatch
+    from mlops_kit.spec.yamlfile import parse_yaml
 
     path = root / PROVENANCE
     if not path.exists():
