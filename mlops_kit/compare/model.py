@@ -5,7 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from mlops_kit.artifacts.side import SideInfo, Unreadable
 from mlops_kit.spec.model import Direction, JsonValue
+
+__all__ = [
+    "Comparison",
+    "KpiResult",
+    "KpiStatus",
+    "MetricDiff",
+    "SideInfo",
+    "SliceDiff",
+    "StageChange",
+    "Unreadable",
+    "ValueChange",
+    "Verdict",
+]
 
 
 class Verdict(StrEnum):
@@ -24,18 +38,6 @@ class KpiStatus(StrEnum):
     PASS = "pass"  # noqa: S105 - a verdict
     FAIL = "fail"
     SKIP = "skip"
-
-
-@dataclass(frozen=True)
-class SideInfo:
-    """Which commit a side is."""
-
-    label: str
-    """What the user calls it: `main`, `HEAD`, `work tree`."""
-    sha: str
-    """Full commit id; empty for the work tree."""
-    subject: str = ""
-    """First line of the commit message (untrusted text)."""
 
 
 @dataclass(frozen=True)
@@ -130,20 +132,6 @@ class StageChange:
 
 
 @dataclass(frozen=True)
-class Unreadable:
-    """Something that a side names and that could not be read; its presence makes the exit code 4."""
-
-    side: str
-    """`base` or `head`."""
-    what: str
-    """Path or name of the thing."""
-    reason: str
-    """What happened."""
-    fix: str
-    """The command that mends it."""
-
-
-@dataclass(frozen=True)
 class Comparison:
     """Everything that is said about two commits; the one value behind all four renderings."""
 
@@ -173,6 +161,8 @@ class Comparison:
     """Further remarks: folded machine noise, rows that did not match."""
     ran: tuple[tuple[str, float], ...] = ()
     """In CI: stages that ran, with seconds; empty elsewhere."""
+    failure: str = ""
+    """In CI: why there is nothing to compare (a stage that failed), with the last lines of its output (untrusted text)."""
 
     @property
     def breached(self) -> tuple[KpiResult, ...]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import yaml
-
 from mlops_kit.generate.plan import Stage, StageOutput
 from mlops_kit.outside.distributions import version_of
+from mlops_kit.spec.yamlfile import dump_yaml
 
 PIPELINE = "dvc.yaml"
 PROVENANCE = ".mlops/provenance.yaml"
@@ -16,13 +15,13 @@ PROVENANCE = ".mlops/provenance.yaml"
 
 def render_pipeline(stages: Sequence[Stage]) -> str:
     """Return the text of dvc.yaml for `stages`."""
-    return _dump({"stages": {stage.name: _stage(stage) for stage in stages}})
+    return dump_yaml({"stages": {stage.name: _stage(stage) for stage in stages}})
 
 
 def render_provenance(stages: Sequence[Stage], *, threads: int) -> str:
     """Return the text of .mlops/provenance.yaml: what else can change a result, by the keys that stages name in dvc.yaml."""
     packages = sorted({package for stage in stages for package in stage.packages})
-    return _dump(
+    return dump_yaml(
         {
             "runtime": {"threads": threads},
             "contracts": {stage.name: stage.contract for stage in stages if stage.contract is not None},
@@ -65,17 +64,3 @@ def _output(output: StageOutput) -> Any:
     if output.kind.section == "plots":
         options |= {"x": "x", "y": "y"}
     return {output.path: options} if options else output.path
-
-
-class _Dumper(yaml.SafeDumper):
-    """Block style, lists indented below their key, no aliases."""
-
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002 - PyYAML's signature
-        super().increase_indent(flow, False)
-
-    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - PyYAML's signature
-        return True
-
-
-def _dump(value: Any) -> str:
-    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10_000)

@@ -1,0 +1,207 @@
+"""Two sides into one comparison."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from mlops_kit.artifacts.predictions import PredictionTable
+from mlops_kit.artifacts.side import Side, Unreadable
+from mlops_kit.compare.changes import compare_stages, compare_values
+from mlops_kit.compare.kpis import direction_of, judge_kpis
+from mlops_kit.compare.metrics import compute_metrics
+from mlops_kit.compare.model import Comparison, MetricDiff, SliceDiff, Verdict
+from mlops_kit.compare.statistics import Interval, Scores, difference_intervals
+from mlops_kit.compare.verdict import judge, margins_for
+from mlops_kit.errors import BadDataError
+from mlops_kit.spec.model import Kpis
+
+if TYPE_CHECKING:
+    import numpy as np
+
+SLICE_MIN_ROWS = 100
+SLICE_METRICS = {"classification": ("roc_auc", "accuracy"), "regression": ("rmse",)}
+
+
+@dataclass(frozen=True)
+class Shared:
+    """The test rows that both sides predict."""
+
+    old: PredictionTable
+    new: PredictionTable
+    """Both cut to the shared rows, in the same order."""
+    notes: tuple[str, ...]
+
+
+def compare_sides(base: Side | None, head: Side, *, project: str) -> Comparison:
+    """Return everything that can be said about `head` against `base` (None when there is nothing to compare with).
+
+    Raises UsageError for a promise about a metric that does not exist.
+    """
+    unreadable = [*(base.unreadable if base else ()), *head.unreadable]
+    notes = [*(base.notes if base else ()), *head.notes]
+    confidence = head.kpis.confidence if head.kpis else 0.95
+    shared, identical = _share(base, head, unreadable, notes)
+    intervals = _intervals(shared, confidence) if shared else {}
+    diffs = [_diff(name, base, head, intervals, shared, identical=identical) for name in _names(base, head)]
+    slices = _slice_values(head, shared, unreadable)
+    return Comparison(
+        project=project,
+        base=base.info if base else None,
+        head=head.info,
+        metrics=tuple(diffs),
+        slices=_slice_diffs(shared, head.kpis, confidence) if shared else (),
+        kpis=judge_kpis(head.kpis, head.metrics, slices=slices, diffs=diffs if base else None)
+        if head.kpis and not unreadable
+        else (),
+        kpi_changes=compare_values(base.kpi_values, head.kpi_values) if base else (),
+        params=compare_values(base.params, head.params) if base else (),
+        stages=compare_stages(base.stages, head.stages) if base else (),
+        unreadable=tuple(unreadable),
+        confidence=confidence,
+        notes=tuple(dict.fromkeys(notes)),
+    )
+
+
+def _names(base: Side | None, head: Side) -> list[str]:
+    return sorted({*(base.metrics if base else ()), *head.metrics})
+
+
+def _share(
+    base: Side | None, head: Side, unreadable: list[Unreadable], notes: list[str]
+) -> tuple[Shared | None, bool]:
+    """Return the shared rows of both sides' predictions, and whether the predictions are the same file."""
+    if base is None or base.predictions is None or head.predictions is None:
+        return None, False
+    if base.predictions.digest == head.predictions.digest:
+        return None, True
+    tables: list[PredictionTable] = []
+    for name, side in (("base", base), ("head", head)):
+        assert side.predictions is not None
+        try:
+            tables.append(side.predictions.load())
+        except BadDataError as error:
+            unreadable.append(Unreadable(name, "predictions", error.message, error.fix or "mlops-kit run"))
+    if len(tables) < 2:
+        return None, False
+    shared = share_rows(*tables)
+    notes.extend(shared.notes)
+    return shared, False
+
+
+def share_rows(old: PredictionTable, new: PredictionTable) -> Shared:
+    """Return both tables cut to the rows whose key is in both, and what that left out, in words."""
+    import numpy as np
+
+    keys, in_old, in_new = np.intersect1d(old.key, new.key, assume_unique=True, return_indices=True)
+    cut = (_cut(old, in_old), _cut(new, in_new))
+    notes = []
+    if len(keys) < max(len(old.key), len(new.key)):
+        notes.append(
+            f"{len(keys):,} test rows are shared; the base has {len(old.key):,}, the head {len(new.key):,}"
+        )
+    changed = int((cut[0].actual != cut[1].actual).sum())
+    if changed:
+        notes.append(
+            f"the labels of {changed:,} of {len(keys):,} shared test rows differ; each side is measured against its own"
+        )
+    return Shared(*cut, tuple(notes))
+
+
+def _cut(table: PredictionTable, rows: np.ndarray[Any, Any]) -> PredictionTable:
+    return replace(
+        table,
+        key=table.key[rows],
+        actual=table.actual[rows],
+        score=table.score[rows],
+        slices={name: values[rows] for name, values in table.slices.items()},
+    )
+
+
+def _intervals(shared: Shared, confidence: float) -> dict[str, Interval]:
+    if len(shared.old.key) < 2:
+        return {}
+    kind: Any = shared.new.task
+    sides = (Scores(shared.old.actual, shared.old.score), Scores(shared.new.actual, shared.new.score))
+    return difference_intervals(kind, *sides, threshold=shared.new.threshold, confidence=confidence)
+
+
+def _diff(
+    name: str,
+    base: Side | None,
+    head: Side,
+    intervals: dict[str, Interval],
+    shared: Shared | None,
+    *,
+    identical: bool,
+) -> MetricDiff:
+    old = base.metrics.get(name) if base else None
+    new = head.metrics.get(name)
+    diff = MetricDiff(name, old, new, direction_of(head.kpis, name), Verdict.NO_ERROR_BAR)
+    if old is None or new is None:
+        where = "base" if old is None else "head"
+        return replace(
+            diff,
+            verdict=Verdict.CANNOT_TELL,
+            reason=f"the {where} does not have it" if base else "nothing to compare with",
+        )
+    short = name.split(":")[-1]
+    if old == new and (identical or short not in intervals):
+        return replace(diff, verdict=Verdict.SAME, reason="identical")
+    if shared is not None and len(shared.old.key) < 2 and base is not None and head.predictions is not None:
+        return replace(diff, verdict=Verdict.CANNOT_TELL, reason="no shared test rows")
+    if short not in intervals or shared is None:
+        return replace(diff, reason="only two numbers exist, no per-row predictions")
+    declared = head.kpis.metrics.get(name) if head.kpis else None
+    margins = margins_for(short, old, declared.min_effect if declared else 0.0)
+    return judge(diff, intervals[short], len(shared.old.key), margins)
+
+
+def _slice_values(head: Side, shared: Shared | None, unreadable: list[Unreadable]) -> list[dict[str, Any]]:
+    """Return the metrics of each slice of the head's predictions, for the promises about slices."""
+    wanted = {kpi.slice.partition("=")[0] for kpi in head.kpis.kpis if kpi.slice} if head.kpis else set()
+    if not wanted or head.predictions is None or unreadable:
+        return []
+    table = head.predictions.load()
+    return [part for column in sorted(wanted & set(table.slices)) for part in slice_metrics(table, column)]
+
+
+def slice_metrics(table: PredictionTable, column: str) -> list[dict[str, Any]]:
+    """Return rows and metrics of each value of `column`, by value."""
+    import numpy as np
+
+    kind: Any = table.task
+    found = []
+    for value in np.unique(table.slices[column]):
+        rows = table.slices[column] == value
+        metrics = compute_metrics(kind, table.actual[rows], table.score[rows], threshold=table.threshold)
+        found.append({"column": column, "value": str(value), "rows": int(rows.sum()), "metrics": metrics})
+    return found
+
+
+def _slice_diffs(shared: Shared, kpis: Kpis | None, confidence: float) -> tuple[SliceDiff, ...]:
+    """Return the slices whose difference can be told, at a level corrected for their number (Bonferroni), largest change first."""
+    import numpy as np
+
+    parts = [
+        (column, str(value), rows)
+        for column, values in shared.new.slices.items()
+        for value in np.unique(values)
+        if int((rows := values == value).sum()) >= SLICE_MIN_ROWS
+    ]
+    wanted = SLICE_METRICS[shared.new.task]
+    level = 1 - (1 - confidence) / max(1, len(parts) * len(wanted))
+    found = []
+    for column, value, rows in parts:
+        cut = Shared(_cut(shared.old, rows), _cut(shared.new, rows), ())
+        kind: Any = cut.new.task
+        old = compute_metrics(kind, cut.old.actual, cut.old.score, threshold=cut.new.threshold)
+        new = compute_metrics(kind, cut.new.actual, cut.new.score, threshold=cut.new.threshold)
+        intervals = _intervals(cut, level)
+        for name in wanted:
+            if name in intervals and name in old and name in new:
+                diff = MetricDiff(name, old[name], new[name], direction_of(kpis, name), Verdict.NO_ERROR_BAR)
+                judged = judge(diff, intervals[name], int(rows.sum()), margins_for(name, old[name], 0.0))
+                if judged.verdict in (Verdict.BETTER, Verdict.WORSE):
+                    found.append(SliceDiff(column, value, judged))
+    return tuple(sorted(found, key=lambda part: (-abs(part.diff.change or 0.0), part.column, part.value)))

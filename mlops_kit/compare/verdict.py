@@ -1,0 +1,93 @@
+"""What can be said of a difference, and what a comparison means for the exit code.
+
+The rule, for a difference D with its interval [low, high] at the level of kpis.yaml (95 % if unset), taken for each metric by itself:
+
+* *better* or *worse* needs two things: the interval excludes zero (the test rows do not explain D), and |D| is at least the smallest
+  difference that matters. The second is not cosmetic. An interval over test rows says nothing about the randomness of training: two
+  models that differ in the seed alone differ a little for real, and a large test set would call that better or worse. The default
+  (0.005 for metrics between 0 and 1, 1 % of the base value for others) covers seed noise of ordinary models; a project sets its own
+  as `min_effect`.
+* *same within noise*: the interval lies within the equivalence margin (0.02, or 4 % of the base value; never less than min_effect):
+  whatever the difference is, it is small. Also when D is real but smaller than what matters.
+* *cannot tell*: the interval contains zero and reaches beyond the margin. The number of rows that would settle it follows from the
+  width, which shrinks with the square root of the rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from mlops_kit.compare.metrics import DIRECTIONS
+from mlops_kit.compare.model import Comparison, MetricDiff, Verdict
+from mlops_kit.compare.statistics import Interval
+from mlops_kit.errors import ExitCode
+
+UNBOUNDED = frozenset({"log_loss", "mae", "rmse"})
+MIN_EFFECT = 0.005
+MIN_EFFECT_RELATIVE = 0.01
+MARGIN = 0.02
+MARGIN_RELATIVE = 0.04
+
+
+@dataclass(frozen=True)
+class Margins:
+    """Sizes of differences, in the metric's unit."""
+
+    min_effect: float
+    """Smallest difference that matters."""
+    equivalence: float
+    """Largest difference that still counts as the same when the interval contains zero."""
+
+
+def margins_for(name: str, old: float, min_effect: float) -> Margins:
+    """Return the margins of metric `name` whose base value is `old`; `min_effect` 0 takes the default."""
+    relative = name in UNBOUNDED or name not in DIRECTIONS
+    effect = min_effect or (MIN_EFFECT_RELATIVE * abs(old) if relative else MIN_EFFECT)
+    return Margins(effect, max(effect, MARGIN_RELATIVE * abs(old) if relative else MARGIN))
+
+
+def judge(diff: MetricDiff, interval: Interval, rows: int, margins: Margins) -> MetricDiff:
+    """Return `diff` with its verdict from the interval over `rows` shared test rows."""
+    change = diff.change or 0.0
+    judged = replace(diff, low=interval.low, high=interval.high, rows=rows, min_effect=margins.min_effect)
+    if interval.low == interval.high == 0.0:
+        return replace(judged, verdict=Verdict.SAME, reason="identical on every shared row")
+    if interval.low <= 0 <= interval.high:
+        return _undecided(judged, interval, rows, margins)
+    if abs(change) < margins.min_effect:
+        return replace(
+            judged,
+            verdict=Verdict.SAME,
+            reason=f"a real difference, but smaller than what matters ({margins.min_effect:.3g})",
+        )
+    if diff.direction is None:
+        return replace(
+            judged,
+            verdict=Verdict.CANNOT_TELL,
+            reason="which way is better is not known; say it in kpis.yaml: metrics",
+        )
+    better = (change > 0) == (diff.direction == "higher")
+    return replace(
+        judged, verdict=Verdict.BETTER if better else Verdict.WORSE, reason="the interval excludes zero"
+    )
+
+
+def _undecided(diff: MetricDiff, interval: Interval, rows: int, margins: Margins) -> MetricDiff:
+    reach = max(-interval.low, interval.high)
+    if reach <= margins.equivalence:
+        return replace(diff, verdict=Verdict.SAME, reason="the interval contains zero and is narrow")
+    half = (interval.high - interval.low) / 2
+    needed = max(rows + 1, round(rows * (half / margins.equivalence) ** 2))
+    return replace(
+        diff,
+        verdict=Verdict.CANNOT_TELL,
+        rows_needed=needed,
+        reason=f"too few test rows: about {needed:,} would settle it",
+    )
+
+
+def exit_code(comparison: Comparison) -> ExitCode:
+    """Return 4 when something could not be read, else 3 on a KPI breach, else 0."""
+    if comparison.unreadable:
+        return ExitCode.UNREADABLE
+    return ExitCode.KPI_BREACH if comparison.breached else ExitCode.OK

@@ -1,0 +1,224 @@
+"""git as a program: a scrubbed environment, NUL-separated output, `--` before paths, never a revision that looks like an option."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from mlops_kit.errors import OutsideError, UnreadableSideError, UsageError
+from mlops_kit.outside.process import CommandResult, run_command
+
+# What git needs of the caller's world; GIT_DIR and its like would point it at another repository.
+_KEPT = ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_NOSYSTEM", "GIT_SSH", "GIT_SSH_COMMAND", "GIT_ASKPASS", "GIT_EXEC_PATH",
+         "GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE", "GIT_CONFIG_COUNT")  # fmt: skip
+
+
+def git_environment() -> dict[str, str]:
+    """Return the environment in which git is started."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("GIT_")
+        or name in _KEPT
+        or name.startswith(("GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_"))
+    }
+    return {**kept, "LC_ALL": "C.UTF-8", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"}
+
+
+def _git(root: Path, *args: str, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> CommandResult:
+    return run_command(["git", *args], cwd=root, env={**git_environment(), **(env or {})}, stdin=stdin)
+
+
+def _must(root: Path, *args: str, env: Mapping[str, str] | None = None) -> str:
+    result = _git(root, *args, env=env)
+    if result.code != 0:
+        raise OutsideError(f"git {args[0]} failed: {result.complaint}", fix="see the message of git")
+    return result.text
+
+
+def is_repository(root: Path) -> bool:
+    """Return whether `root` lies in a git work tree."""
+    return root.is_dir() and _git(root, "rev-parse", "--is-inside-work-tree").text == "true"
+
+
+def require_repository(root: Path) -> None:
+    """Raise UsageError when `root` does not lie in a git work tree."""
+    if not is_repository(root):
+        raise UsageError(
+            f"{root} is not in a git repository",
+            fix="cd into one, run `git init`, or make a project: mlops-kit init NAME",
+        )
+
+
+def resolve(root: Path, rev: str) -> str:
+    """Return the full commit id of `rev`.
+
+    Raises UsageError for a revision that starts with `-`, UnreadableSideError for one that does not exist here.
+    """
+    if rev.startswith("-") or not rev.strip():
+        raise UsageError(f"`{rev}` is not a revision", fix="name a branch, a tag or a commit")
+    result = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{rev}^{{commit}}")
+    if result.code != 0:
+        fix = (
+            "git fetch --unshallow (this clone is shallow)"
+            if is_shallow(root)
+            else f"git fetch origin {rev}, or check the name: git branch -a"
+        )
+        raise UnreadableSideError(f"revision `{rev}` does not exist in this repository", fix=fix)
+    return result.text
+
+
+def find_commit(root: Path, rev: str) -> str | None:
+    """Return the full commit id of `rev`, None if it does not exist here."""
+    try:
+        return resolve(root, rev)
+    except (UnreadableSideError, UsageError):
+        return None
+
+
+def merge_base(root: Path, one: str, other: str) -> str | None:
+    """Return the best common ancestor of two commits, None if there is none here."""
+    result = _git(root, "merge-base", "--", one, other)
+    return result.text if result.code == 0 else None
+
+
+def current_branch(root: Path) -> str | None:
+    """Return the checked-out branch, None for a detached head."""
+    return _git(root, "symbolic-ref", "--quiet", "--short", "HEAD").text or None
+
+
+def default_branch(root: Path) -> str | None:
+    """Return the default branch as a revision: what origin says, else main or master, local before remote; None if none exists."""
+    named = _git(root, "symbolic-ref", "--quiet", "--short", "refs/remotes/origin/HEAD").text
+    for candidate in ("main", "master", named, "origin/main", "origin/master"):
+        if candidate and find_commit(root, candidate):
+            return candidate
+    return None
+
+
+def subject(root: Path, sha: str) -> str:
+    """Return the first line of a commit's message (untrusted text)."""
+    return _must(root, "show", "--no-patch", "--format=%s", sha)
+
+
+def list_files(root: Path, sha: str) -> list[str]:
+    """Return the files of a commit below `root`, relative to `root`."""
+    out = _git(root, "ls-tree", "-r", "-z", "--name-only", sha)
+    if out.code != 0:
+        raise UnreadableSideError(f"commit {sha[:12]} cannot be listed: {out.complaint}", fix="git fsck")
+    return [name for name in out.stdout.decode("utf-8", "surrogateescape").split("\0") if name]
+
+
+def tracked_files(root: Path) -> list[str]:
+    """Return the files that git tracks below `root`, relative to `root`."""
+    out = _git(root, "ls-files", "-z").stdout.decode("utf-8", "surrogateescape")
+    return [name for name in out.split("\0") if name]
+
+
+def prefix_of(root: Path) -> str:
+    """Return the path of `root` inside its repository, empty or ending in a slash."""
+    return _git(root, "rev-parse", "--show-prefix").text
+
+
+def changed_paths(root: Path, base: str, head: str | None = None) -> list[str]:
+    """Return the paths (relative to the repository) that differ between two commits, or between a commit and the work tree."""
+    out = _git(root, "diff", "--name-only", "-z", base, *([head] if head else []), "--")
+    return [name for name in out.stdout.decode("utf-8", "surrogateescape").split("\0") if name]
+
+
+def is_shallow(root: Path) -> bool:
+    """Return whether the clone lacks older commits."""
+    return _git(root, "rev-parse", "--is-shallow-repository").text == "true"
+
+
+def fetch_commit(root: Path, sha: str) -> bool:
+    """Fetch one commit from origin without its history; return whether it is here now."""
+    _git(root, "fetch", "--quiet", "--depth=1", "origin", sha)
+    return find_commit(root, sha) is not None
+
+
+def init_repository(root: Path, branch: str) -> None:
+    """Make `root` a git repository whose first branch is `branch`."""
+    _must(root, "init", "--quiet", f"--initial-branch={branch}")
+
+
+def commit_all(root: Path, message: str) -> str:
+    """Commit every file below `root` that is not ignored and return the commit id.
+
+    The user's identity is used; a neutral one where none is configured.
+    """
+    _must(root, "add", "--all", "--", ".")
+    env: dict[str, str] = {}
+    if not (_git(root, "config", "user.email").text or os.environ.get("EMAIL")):
+        env = {
+            f"GIT_{role}_{what}": value
+            for role in ("AUTHOR", "COMMITTER")
+            for what, value in (("NAME", "mlops-kit"), ("EMAIL", "mlops-kit@localhost"))
+        }
+    _must(root, "commit", "--quiet", "--message", message, env=env)
+    return _must(root, "rev-parse", "HEAD")
+
+
+def add_worktree(root: Path, path: Path, sha: str) -> None:
+    """Check `sha` out into the new folder `path`, as a detached work tree of the same repository."""
+    _must(root, "worktree", "add", "--quiet", "--detach", "--force", str(path), sha)
+
+
+def remove_worktree(root: Path, path: Path) -> None:
+    """Remove the work tree at `path`, whatever is in it."""
+    _git(root, "worktree", "remove", "--force", "--force", str(path))
+    _git(root, "worktree", "prune")
+
+
+class BlobReader:
+    """Reads files of commits through one `git cat-file --batch` process, however many are asked for."""
+
+    def __init__(self, root: Path) -> None:
+        self._prefix = prefix_of(root)
+        self._process = subprocess.Popen(
+            ["git", "cat-file", "--batch"],
+            cwd=root,
+            env=git_environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+
+    def __enter__(self) -> BlobReader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.stdout.close()
+        self._process.wait(timeout=10)
+
+    def read(self, sha: str, paths: Iterable[str]) -> dict[str, bytes]:
+        """Return path -> content for those `paths` (relative to the root) that are files of the commit."""
+        found = {path: self._read_one(f"{sha}:{self._prefix}{path}") for path in paths if "\n" not in path}
+        return {path: content for path, content in found.items() if content is not None}
+
+    def _read_one(self, name: str) -> bytes | None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(name.encode("utf-8", "surrogateescape") + b"\n")
+        self._process.stdin.flush()
+        header = self._process.stdout.readline().split(b" ")
+        if len(header) < 3 or header[-1] == b"missing\n":
+            return None
+        content = self._process.stdout.read(int(header[-1]))
+        self._process.stdout.read(1)
+        return content if header[-2] == b"blob" else None
+
+
+def dirty_paths(root: Path, paths: Sequence[str] = ()) -> list[str]:
+    """Return the paths with uncommitted changes, untracked ones included, limited to `paths` if given."""
+    out = _git(root, "status", "--porcelain", "-z", "--untracked-files=all", "--", *paths).stdout.decode(
+        "utf-8", "surrogateescape"
+    )
+    return [entry[3:] for entry in out.split("\0") if len(entry) > 3]

@@ -1,0 +1,145 @@
+"""Loading the project files."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, TypeVar
+
+from mlops_kit.errors import SpecError, UsageError
+from mlops_kit.spec.build import build
+from mlops_kit.spec.model import Kpis, Lifecycle, Schema
+from mlops_kit.spec.yamlfile import YamlDocument, compose_yaml
+
+T = TypeVar("T")
+
+LIFECYCLE = "mlops.yaml"
+PARAMS = "params.yaml"
+KPIS = "kpis.yaml"
+SCHEMA = "schema.yaml"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_BRANCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
+
+
+def load_lifecycle(text: str, *, where: str = LIFECYCLE) -> Lifecycle:
+    """Return mlops.yaml as a value. Raises SpecError with file and line when it cannot be used."""
+    document = compose_yaml(text, where=where)
+    lifecycle = build(Lifecycle, document)
+    _check(
+        document,
+        ("project", "name"),
+        _NAME.fullmatch(lifecycle.project.name),
+        "letters, digits, dots, dashes and underscores",
+    )
+    branch = lifecycle.project.default_branch
+    _check(document, ("project", "default_branch"), _BRANCH.fullmatch(branch), "a branch name such as `main`")
+    _check(document, ("task", "key"), lifecycle.task.key, "at least one column")
+    _check(document, ("runtime", "threads"), lifecycle.runtime.threads >= 1, "1 or more")
+    for stage in lifecycle.steps:
+        _check(
+            document,
+            ("steps", stage),
+            _NAME.fullmatch(stage),
+            "a stage name of letters, digits, dots, dashes and underscores",
+        )
+    return lifecycle
+
+
+def load_kpis(text: str, *, where: str = KPIS) -> Kpis:
+    """Return kpis.yaml as a value. Raises SpecError with file and line when it cannot be used."""
+    document = compose_yaml(text, where=where)
+    kpis = build(Kpis, document)
+    _check(document, ("confidence",), 0.5 < kpis.confidence < 1, "between 0.5 and 1")
+    for index, kpi in enumerate(kpis.kpis):
+        bound = kpi.min is not None or kpi.max is not None or kpi.max_worsening is not None
+        _check(document, ("kpis", index), bound, "a promise with `min`, `max` or `max_worsening`")
+        _check(document, ("kpis", index, "max_worsening"), (kpi.max_worsening or 0) >= 0, "0 or more")
+    return kpis
+
+
+def load_schema(text: str, *, where: str = SCHEMA) -> Schema:
+    """Return schema.yaml as a value. Raises SpecError with file and line when it cannot be used."""
+    document = compose_yaml(text, where=where)
+    schema = build(Schema, document)
+    _check(document, ("columns",), schema.columns, "at least one column")
+    _check(document, ("max_quarantine",), 0 <= schema.max_quarantine <= 1, "between 0 and 1")
+    for name, column in schema.columns.items():
+        if column.pattern is not None:
+            _check(document, ("columns", name, "pattern"), _compiles(column.pattern), "a regular expression")
+    return schema
+
+
+def load_params(text: str, *, where: str = PARAMS) -> dict[str, Any]:
+    """Return params.yaml as section -> values. Raises SpecError with file and line when it is not a mapping of sections."""
+    document = compose_yaml(text, where=where)
+    value = document.value or {}
+    if not isinstance(value, dict):
+        raise SpecError(
+            "not a mapping of sections",
+            where=document.place(()),
+            fix="one section per stage: `train:` and so on",
+        )
+    return value
+
+
+def load_dataclass(cls: type[T], value: Any, *, where: str) -> T:
+    """Return the plain `value` (a params section) as an instance of the dataclass `cls`; `where` names it in messages.
+
+    Raises SpecError for unknown keys, missing keys and values of the wrong type.
+    """
+    return build(cls, YamlDocument(value, {}, where))
+
+
+def read_lifecycle(root: Path) -> Lifecycle:
+    """Return the lifecycle of the project at `root`. Raises UsageError when there is no mlops.yaml, SpecError when it is bad."""
+    if not (root / LIFECYCLE).exists():
+        raise UsageError(
+            f"no {LIFECYCLE} in {root}: this is not the folder of an mlops-kit project",
+            fix="cd into the project, or make one: mlops-kit init NAME",
+        )
+    return load_lifecycle(_read(root, LIFECYCLE))
+
+
+def read_params(root: Path) -> dict[str, Any]:
+    """Return the params of the project at `root`; empty when it has no params.yaml."""
+    return load_params(_read(root, PARAMS)) if (root / PARAMS).exists() else {}
+
+
+def read_kpis(root: Path) -> Kpis:
+    """Return the KPI contract of the project at `root`."""
+    return load_kpis(_read(root, KPIS))
+
+
+def read_schema(root: Path) -> Schema:
+    """Return the data contract of the project at `root`."""
+    return load_schema(_read(root, SCHEMA))
+
+
+def _read(root: Path, name: str) -> str:
+    try:
+        return (root / name).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise SpecError(
+            "no such file",
+            where=str(root / name),
+            fix=f"create {name}, or restore it: git checkout -- {name}",
+        ) from None
+    except UnicodeDecodeError as error:
+        raise SpecError(f"not UTF-8 (byte {error.start})", where=name, fix="save the file as UTF-8") from None
+
+
+def _check(document: YamlDocument, path: tuple[str | int, ...], fits: Any, wanted: str) -> None:
+    if not fits:
+        raise SpecError(
+            f"`{'.'.join(map(str, path))}` does not fit",
+            where=document.place(path),
+            fix=f"it must be {wanted}",
+        )
+
+
+def _compiles(pattern: str) -> bool:
+    try:
+        re.compile(pattern)
+    except re.error:
+        return False
+    return True
