@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from mlops_kit.artifacts.canonical.model import dump_model
+    from mlops_kit.artifacts.canonical.model import TRUSTED_TYPES, dump_model
     from mlops_kit.artifacts.canonical.text import canonical_json
+    from mlops_kit.artifacts.columns import cast_column, profile_table
     from mlops_kit.artifacts.kinds import (
         Arrow,
         Bundle,
@@ -29,12 +30,12 @@ if TYPE_CHECKING:
         Text,
     )
     from mlops_kit.artifacts.predictions import feature_columns, make_predictions
-    from mlops_kit.artifacts.source import open_source
+    from mlops_kit.artifacts.source import open_source, read_table
     from mlops_kit.artifacts.tables import PartitionSet
     from mlops_kit.compare.kpis import judge_kpis
     from mlops_kit.compare.metrics import compute_metrics
     from mlops_kit.errors import BadDataError
-    from mlops_kit.spec.model import Kpis, Schema, Task
+    from mlops_kit.spec.model import Column, Kpis, Schema, Task
     from mlops_kit.steps.runner import run, step
 
 _KINDS = "mlops_kit.artifacts.kinds"
@@ -42,23 +43,29 @@ _HOMES = {
     **dict.fromkeys(
         ("Arrow", "Bundle", "Curve", "Document", "Figure", "InputFile", "Manifests", "Metrics", "Model", "Partitions", "Predictions",
          "Table", "Text"), _KINDS),
-    **dict.fromkeys(("Kpis", "Schema", "Task"), "mlops_kit.spec.model"),
+    **dict.fromkeys(("Column", "Kpis", "Schema", "Task"), "mlops_kit.spec.model"),
     **dict.fromkeys(("run", "step"), "mlops_kit.steps.runner"),
     "BadDataError": "mlops_kit.errors",
+    "TRUSTED_TYPES": "mlops_kit.artifacts.canonical.model",
     "PartitionSet": "mlops_kit.artifacts.tables",
     "canonical_json": "mlops_kit.artifacts.canonical.text",
+    "cast_column": "mlops_kit.artifacts.columns",
     "compute_metrics": "mlops_kit.compare.metrics",
     "dump_model": "mlops_kit.artifacts.canonical.model",
     "feature_columns": "mlops_kit.artifacts.predictions",
     "judge_kpis": "mlops_kit.compare.kpis",
     "make_predictions": "mlops_kit.artifacts.predictions",
     "open_source": "mlops_kit.artifacts.source",
+    "profile_table": "mlops_kit.artifacts.columns",
+    "read_table": "mlops_kit.artifacts.source",
 }  # fmt: skip
 
 __all__ = [
+    "TRUSTED_TYPES",
     "Arrow",
     "BadDataError",
     "Bundle",
+    "Column",
     "Curve",
     "Document",
     "Figure",
@@ -75,12 +82,15 @@ __all__ = [
     "Task",
     "Text",
     "canonical_json",
+    "cast_column",
     "compute_metrics",
     "dump_model",
     "feature_columns",
     "judge_kpis",
     "make_predictions",
     "open_source",
+    "profile_table",
+    "read_table",
     "run",
     "step",
 ]

@@ -22,7 +22,7 @@ from mlops_kit.artifacts.dvcfiles import (
 )
 from mlops_kit.artifacts.predictions import PredictionTable, read_predictions
 from mlops_kit.artifacts.store import open_store
-from mlops_kit.errors import MlopsKitError, SpecError
+from mlops_kit.errors import SpecError
 from mlops_kit.outside import git
 from mlops_kit.spec.load import load_kpis
 from mlops_kit.spec.model import JsonValue, Kpis

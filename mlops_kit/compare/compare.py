@@ -44,7 +44,7 @@ def compare_sides(base: Side | None, head: Side, *, project: str) -> Comparison:
     shared, identical = _share(base, head, unreadable, notes)
     intervals = _intervals(shared, confidence) if shared else {}
     diffs = [_diff(name, base, head, intervals, shared, identical=identical) for name in _names(base, head)]
-    slices = _slice_values(head, shared, unreadable)
+    slices = _slice_values(head, unreadable)
     return Comparison(
         project=project,
         base=base.info if base else None,
@@ -145,7 +145,7 @@ def _diff(
             verdict=Verdict.CANNOT_TELL,
             reason=f"the {where} does not have it" if base else "nothing to compare with",
         )
-    short = name.split(":")[-1]
+    short = name.rpartition(":")[2]
     if old == new and (identical or short not in intervals):
         return replace(diff, verdict=Verdict.SAME, reason="identical")
     if shared is not None and len(shared.old.key) < 2 and base is not None and head.predictions is not None:
@@ -157,7 +157,7 @@ def _diff(
     return judge(diff, intervals[short], len(shared.old.key), margins)
 
 
-def _slice_values(head: Side, shared: Shared | None, unreadable: list[Unreadable]) -> list[dict[str, Any]]:
+def _slice_values(head: Side, unreadable: list[Unreadable]) -> list[dict[str, Any]]:
     """Return the metrics of each slice of the head's predictions, for the promises about slices."""
     wanted = {kpi.slice.partition("=")[0] for kpi in head.kpis.kpis if kpi.slice} if head.kpis else set()
     if not wanted or head.predictions is None or unreadable:

@@ -44,7 +44,7 @@ class _Builder:
         origin = get_origin(wanted)
         if wanted is Any:
             return value
-        if is_dataclass(wanted):
+        if isinstance(wanted, type) and is_dataclass(wanted):
             return self._dataclass(wanted, value, path)
         if origin in (Union, types.UnionType):
             return self._union(wanted, value, path)

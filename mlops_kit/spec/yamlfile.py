@@ -91,7 +91,7 @@ class _Composer:
         return YamlDocument(value, self._lines, self._where)
 
     def _node(self, event: Any, events: Iterator[Any], path: Path) -> Any:
-        line = event.start_mark.line + 1
+        line = _line(event)
         self._lines[path] = line
         if len(path) > MAX_DEPTH:
             raise self.error(f"nested more than {MAX_DEPTH} levels", line)
@@ -122,7 +122,7 @@ class _Composer:
         for event in events:
             if isinstance(event, yaml.MappingEndEvent):
                 break
-            line = event.start_mark.line + 1
+            line = _line(event)
             if not isinstance(event, yaml.ScalarEvent) or event.anchor or event.tag:
                 raise self.error("a key must be plain text", line)
             if event.value in entries:
@@ -130,6 +130,10 @@ class _Composer:
             entries[event.value] = self._node(next(events), events, (*path, event.value))
             self._lines[(*path, event.value)] = line
         return entries
+
+
+def _line(event: Any) -> int:
+    return int(event.start_mark.line) + 1
 
 
 def resolve_scalar(text: str) -> str | int | float | bool | None:

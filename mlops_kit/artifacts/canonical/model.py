@@ -19,7 +19,7 @@ SCHEMA = "schema.json"
 
 # Types of scikit-learn that skops does not trust by itself because their arrays are used as indices unchecked. A model written
 # by our own stage is loaded from a file whose hash DVC recorded; nothing else is ever trusted.
-TRUSTED = (
+TRUSTED_TYPES = (
     "numpy.dtype",
     "sklearn._loss.link.HalfLogitLink",
     "sklearn._loss.link.IdentityLink",
@@ -49,7 +49,7 @@ def dump_model(model: Any) -> bytes:
     import skops.io as sio
 
     raw: bytes = sio.dumps(model)
-    unsafe = sorted(set(sio.get_untrusted_types(data=raw)) - set(TRUSTED))
+    unsafe = sorted(set(sio.get_untrusted_types(data=raw)) - set(TRUSTED_TYPES))
     if unsafe:
         raise BadDataError(
             f"the model holds types that cannot be loaded safely: {', '.join(unsafe)}",
@@ -59,12 +59,12 @@ def dump_model(model: Any) -> bytes:
 
 
 def load_model(data: bytes) -> Any:
-    """Return the estimator in the skops file `data`. Raises BadDataError when it holds a type outside TRUSTED or is damaged."""
+    """Return the estimator in the skops file `data`. Raises BadDataError when it holds a type outside TRUSTED_TYPES or is damaged."""
     import skops.io as sio
     from skops.io.exceptions import UntrustedTypesFoundException
 
     try:
-        return sio.loads(data, trusted=list(TRUSTED))
+        return sio.loads(data, trusted=list(TRUSTED_TYPES))
     except (UntrustedTypesFoundException, zipfile.BadZipFile, KeyError) as error:
         raise BadDataError(f"not a model that may be loaded: {error}", fix="mlops-kit run train") from error
 
