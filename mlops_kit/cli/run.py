@@ -133,7 +133,9 @@ def _print_report(console: Console, report: RunReport) -> None:
         sign, style = {"pass": ("✓", "green"), "fail": ("✗", "bold red")}.get(kpi["status"], ("-", "dim"))
         now = "" if kpi.get("value") is None else f" is {kpi['value']:.6g}"
         why = f" ({kpi['reason']})" if kpi.get("reason") else ""
-        console.print(f"[{style}]{sign} KPI {kpi['name']} {kpi['promise']}[/]{now}{why}", highlight=False)
+        console.print(
+            f"{sign} KPI {kpi['name']} {kpi['promise']}{now}{why}", style=style, markup=False, highlight=False
+        )
 
 
 def _as_json(report: RunReport) -> str:

@@ -20,3 +20,16 @@ def templates_root() -> Path:
         f"the templates are missing from the installation at {package}",
         fix="pip install --force-reinstall dvc-mlops-kit",
     )
+
+
+def render_template(path: str, **names: str) -> str:
+    """Return the text of the template `path` (relative to the templates) with each `@@name@@` replaced.
+
+    Names only: a template holds no logic. Raises MlopsKitError when a name is left over.
+    """
+    text = (templates_root() / path).read_text(encoding="utf-8").replace("\r\n", "\n")
+    for name, value in names.items():
+        text = text.replace(f"@@{name}@@", value)
+    if "@@" in text:
+        raise MlopsKitError(f"template {path}: a name was not given: {text[text.index('@@') :][:40]}")
+    return text

@@ -56,7 +56,7 @@ def compose_yaml(text: str, *, where: str, max_bytes: int = MAX_BYTES) -> YamlDo
     try:
         return composer.compose(yaml.parse(text, Loader=loader))
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        mark: Any = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
         raise composer.error(f"not valid YAML: {error.problem or error.context}", line) from None
     except yaml.YAMLError as error:
@@ -83,9 +83,7 @@ class _Composer:
             if isinstance(event, yaml.DocumentStartEvent):
                 documents += 1
                 if documents > 1:
-                    raise self.error(
-                        "a second YAML document", event.start_mark.line + 1, "keep one document in the file"
-                    )
+                    raise self.error("a second YAML document", _line(event), "keep one document in the file")
             elif isinstance(event, yaml.NodeEvent):
                 value = self._node(event, events, ())
         return YamlDocument(value, self._lines, self._where)

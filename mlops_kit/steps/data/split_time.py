@@ -163,7 +163,8 @@ def _as_number(column: pa.ChunkedArray, actual: np.ndarray[Any, Any]) -> np.ndar
     )
     numbers: np.ndarray[Any, Any] = values.to_numpy()
     lowest = np.nanmin(numbers) if np.isfinite(numbers).any() else 0.0
-    return np.nan_to_num(numbers, nan=lowest - 1)
+    filled: np.ndarray[Any, Any] = np.nan_to_num(numbers, nan=lowest - 1)
+    return filled
 
 
 if __name__ == "__main__":

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import NamedTuple
 
 from mlops_kit import BadDataError, Bundle, Manifests, run, step
 
-PACKAGES = ("scikit-learn", "skops", "pandas", "pyarrow")
 DOCKERFILE = """\
 # Bundle {digest}
 FROM python:{python}-slim
@@ -123,7 +121,7 @@ def deploy(bundle: Bundle, *, params: DeployParams) -> Deployed:
         name for name in ROWS if name in params.targets or (name == "batch" and "process" in params.targets)
     ]
     digest = hashlib.sha256((bundle / "SHA256SUMS").read_bytes()).hexdigest()
-    pins = " ".join(f"{name}=={version(name)}" for name in PACKAGES)
+    pins = " ".join((bundle / "requirements.txt").read_text(encoding="utf-8").split())
     facts = {
         "digest": digest,
         "short": digest[:12],

@@ -72,7 +72,7 @@ def monitor(model: Model, train: Table, live: Table, *, task: Task, params: Moni
     scores = [
         _score(model, table[[c for c in train.columns if c in features]], task) for table in (train, live)
     ]
-    columns["(score)"] = score = compare_column(*scores, params, len(names) + 1)
+    columns["(score)"] = score = compare_column(scores[0], scores[1], params, len(names) + 1)
     drifted = sorted(name for name, entry in columns.items() if entry["drifted"])
     alerts = [_alert(name, columns[name]) for name in drifted]
     metrics = {

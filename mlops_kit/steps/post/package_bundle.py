@@ -1,12 +1,13 @@
 """Package the model as a folder that can be moved, checked and served.
 
-Writes `models/bundle/`: the model, its signature, a card, a stand-alone scoring program and the checksums of all of them.
+Writes `models/bundle/`: the model, its signature, a card, a stand-alone scoring program with the packages it needs, and the
+checksums of all of them.
 """
 
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from mlops_kit import (
     TRUSTED_TYPES,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 PREDICT = '''\
 """Score a CSV or Parquet file with this bundle: python predict.py INPUT OUTPUT.csv
 
-Needs scikit-learn, skops, pandas and pyarrow, and not mlops-kit. Refuses to start when a file of the bundle was changed.
+Needs what requirements.txt beside it names, and not mlops-kit. Refuses to start when a file of the bundle was changed.
 """
 
 import hashlib
@@ -93,6 +94,7 @@ def package(model: Model, train: Arrow, evaluation: Metrics, verdict: Document, 
         "model.skops": dump_model(model),
         "signature.json": canonical_json(signature).encode(),
         "card.md": _card(train, evaluation, verdict, task, len(features)).encode(),
+        "requirements.txt": _requirements().encode(),
         "predict.py": PREDICT.format(trusted=list(TRUSTED_TYPES)).encode(),
     }
     sums = "".join(
@@ -102,9 +104,17 @@ def package(model: Model, train: Arrow, evaluation: Metrics, verdict: Document, 
     return Packaged({**files, "SHA256SUMS": sums}, {"features": len(features), "model_bytes": size})
 
 
-def _card(
-    train: pa.Table, evaluation: dict[str, float], verdict: dict[str, Any], task: Task, features: int
-) -> str:
+def _requirements() -> str:
+    import pandas as pd
+    import pyarrow as pa
+    import sklearn
+    import skops
+
+    found = {"pandas": pd, "pyarrow": pa, "scikit-learn": sklearn, "skops": skops}
+    return "".join(f"{name}=={module.__version__}\n" for name, module in found.items())
+
+
+def _card(train: pa.Table, evaluation: Metrics, verdict: Document, task: Task, features: int) -> str:
     import pyarrow.compute as pc
 
     lines = [
