@@ -25,7 +25,7 @@ DIRECTIONS: dict[str, Direction] = {
     "roc_auc": "higher",
 }
 # Words in other projects' metric names that say which way is better.
-_HIGHER = ("accuracy", "acc", "auc", "f1", "precision", "recall", "r2", "score", "iou", "map")
+_HIGHER = ("accuracy", "acc", "auc", "f1", "precision", "recall", "r2", "iou")
 _LOWER = ("loss", "error", "rmse", "mse", "mae", "mape", "brier", "perplexity", "latency", "seconds", "ece")
 
 # Probabilities are kept this far from 0 and 1 before a logarithm is taken, as scikit-learn does for float64.
