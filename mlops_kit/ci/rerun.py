@@ -1,0 +1,195 @@
+"""CI's main act: reproduce the head, reproduce the base, compare them, write the report."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from mlops_kit.artifacts.dvcfiles import read_pipeline
+from mlops_kit.artifacts.side import Side, SideInfo, read_side
+from mlops_kit.ci.providers import CiEvent
+from mlops_kit.compare.compare import compare_sides
+from mlops_kit.compare.model import Comparison
+from mlops_kit.compare.verdict import exit_code
+from mlops_kit.errors import ExitCode, MlopsKitError, UnreadableSideError
+from mlops_kit.outside import git
+from mlops_kit.outside.dvc import ReproResult, StageEvent, materialize, reproduce
+from mlops_kit.spec.load import read_lifecycle
+
+SUMMARY_LIMIT = 900_000
+COMPARED = ("metrics", "plots")
+
+
+@dataclass(frozen=True)
+class CiResult:
+    """What CI found."""
+
+    comparison: Comparison
+    code: ExitCode
+    """Exit code of the job: 0, 3 a KPI breach, 4 unreadable, 8 a stage failed."""
+
+
+@dataclass(frozen=True)
+class CiRun:
+    """How to run: the event, and whom to tell."""
+
+    event: CiEvent
+    on_event: Callable[[StageEvent], None]
+    on_line: Callable[[str], None]
+
+
+def run_ci(root: Path, run: CiRun) -> CiResult:
+    """Reproduce what changed at the head and at the base of the event and compare them.
+
+    A failing stage is a result too. Raises UnreadableSideError when the base cannot be had in this clone.
+    """
+    base = resolve_base(root, run.event)
+    label = _head_label(root, run.event)
+    head = _reproduce(root, run)
+    project = read_lifecycle(root).project.name
+    if head.code != 0:
+        return CiResult(_failed(project, label, head), ExitCode.OUTSIDE)
+    notes: list[str] = []
+    if git.dirty_paths(root, ["dvc.lock"]):
+        notes.append(
+            f"dvc.lock was not up to date: {len(head.ran)} stages ran here; `mlops-kit run` and a commit would record their results"
+        )
+    old = _base_side(root, base, run, notes)
+    new = replace(read_side(root, None), info=label)
+    made = compare_sides(old, new, project=project)
+    made = replace(made, ran=head.ran, notes=(*notes, *made.notes))
+    return CiResult(made, exit_code(made))
+
+
+def resolve_base(root: Path, event: CiEvent) -> str | None:
+    """Return the commit id to compare with, None for a first commit. Fetches it when the clone is shallow and lacks it."""
+    if event.base is None:
+        default = git.default_branch(root)
+        tip = git.resolve(root, "HEAD")
+        fork = git.merge_base(root, default, tip) if default else None
+        return fork if fork and fork != tip else git.find_commit(root, "HEAD~1")
+    found = git.find_commit(root, event.base)
+    if found:
+        return found
+    if len(event.base) == 40 and git.fetch_commit(root, event.base):
+        return event.base
+    parent = git.find_commit(root, "HEAD^1")
+    if parent or not git.is_shallow(root):
+        return parent
+    raise UnreadableSideError(
+        f"the base {event.base} is not in this clone", fix="check out with fetch-depth: 2 or more"
+    )
+
+
+def write_report(out: Path, renderings: dict[str, str], summary: Path | None) -> None:
+    """Write the renderings (file name -> text) to the folder `out`, and the Markdown to the job summary."""
+    out.mkdir(parents=True, exist_ok=True)
+    for name, text in renderings.items():
+        (out / name).write_text(text, encoding="utf-8", newline="\n")
+    if summary is not None:
+        with summary.open("a", encoding="utf-8") as file:
+            file.write(renderings["report.md"][:SUMMARY_LIMIT])
+
+
+def _reproduce(root: Path, run: CiRun) -> ReproResult:
+    """Reproduce with what is here and on the remote; run what cannot be had."""
+    result = reproduce(root, pull=True, allow_missing=True, on_event=run.on_event, on_line=run.on_line)
+    if result.code == 0 and not materialize(root, compared_paths(root)):
+        return result
+    again = reproduce(root, pull=True, on_event=run.on_event, on_line=run.on_line)
+    return replace(again, ran=(*(result.ran if result.code == 0 else ()), *again.ran))
+
+
+def compared_paths(root: Path) -> list[str]:
+    """Return the outputs that a comparison reads: metrics, plots, predictions."""
+    path = root / "dvc.yaml"
+    if not path.exists():
+        return []
+    outputs = read_pipeline(path.read_bytes(), "", "dvc.yaml").outputs
+    return [output.path for output in outputs if output.section in COMPARED or output.type == "predictions"]
+
+
+def _base_side(root: Path, base: str | None, run: CiRun, notes: list[str]) -> Side | None:
+    if base is None:
+        return None
+    with _worktree(root, base) as tree:
+        if not (tree / "dvc.yaml").exists():
+            notes.append("the base has no dvc.yaml; there is nothing to compare with")
+            return None
+        result = _reproduce(tree, replace(run, on_event=lambda event: None))
+        if result.code != 0:
+            notes.append(
+                f"the base does not reproduce here (stage {result.failed or '?'} failed); its committed results are used"
+            )
+            return read_side(root, base)
+        if result.ran:
+            notes.append(
+                f"{len(result.ran)} stages of the base ran here: {', '.join(stage for stage, _ in result.ran)}"
+            )
+        side = read_side(tree, None)
+        info = SideInfo("base", base, git.subject(root, base))
+        predictions = side.predictions
+        if predictions is not None:
+            keep = Path(tempfile.mkdtemp(prefix="mlops-kit-base-")) / predictions.path.name
+            shutil.copyfile(predictions.path, keep)
+            predictions = replace(predictions, path=keep)
+        unreadable = tuple(replace(item, side="base") for item in side.unreadable)
+        return replace(side, info=info, predictions=predictions, unreadable=unreadable)
+
+
+@contextmanager
+def _worktree(root: Path, sha: str) -> Iterator[Path]:
+    """Check `sha` out beside the work tree, with the same DVC cache; gone afterwards, whatever happens."""
+    folder = Path(tempfile.mkdtemp(prefix="mlops-kit-ci-"))
+    tree = folder / "base"
+    try:
+        git.add_worktree(root, tree, sha)
+        inner = tree / git.prefix_of(root)
+        if (inner / ".dvc").is_dir():
+            cache = (root / ".dvc" / "cache").resolve()
+            (inner / ".dvc" / "config.local").write_text(
+                f"[cache]\n    dir = {cache.as_posix()}\n", encoding="utf-8"
+            )
+        yield inner
+    finally:
+        git.remove_worktree(root, tree)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _head_label(root: Path, event: CiEvent) -> SideInfo:
+    """Return what the head is; a pull request is checked out as a merge commit, whose second parent is the branch."""
+    merged = git.find_commit(root, "HEAD^2") if event.name == "pull_request" else None
+    sha = merged or git.resolve(root, "HEAD")
+    return SideInfo(
+        "this pull request" if event.name == "pull_request" else "this commit", sha, git.subject(root, sha)
+    )
+
+
+def _failed(project: str, head: SideInfo, result: ReproResult) -> Comparison:
+    lines = [f"stage {result.failed or '?'} failed", *result.tail[-25:]]
+    return Comparison(
+        project,
+        None,
+        head,
+        (),
+        (),
+        (),
+        (),
+        (),
+        (),
+        (),
+        ran=result.ran,
+        failure="\n".join(line[:300] for line in lines)[:3900],
+    )
+
+
+def describe_error(project: str, error: MlopsKitError) -> Comparison:
+    """Return the comparison that says why there is none, so that the comment can say it too."""
+    text = f"{error.message}\nfix: {error.fix}" if error.fix else error.message
+    return Comparison(
+        project, None, SideInfo("this commit", ""), (), (), (), (), (), (), (), failure=text[:3900]
+    )

@@ -1,0 +1,171 @@
+"""The project's health: small checks, each with what to do."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from mlops_kit.artifacts.dvcfiles import read_config, read_lock
+from mlops_kit.artifacts.store import open_store
+from mlops_kit.errors import ExitCode, MlopsKitError
+from mlops_kit.outside import git
+from mlops_kit.outside.distributions import describe_mismatch, version_of
+from mlops_kit.project.desired import desired_files
+from mlops_kit.project.write import check_files
+from mlops_kit.spec.load import read_kpis, read_lifecycle, read_params, read_schema
+from mlops_kit.spec.yamlfile import parse_yaml
+
+
+class Health(StrEnum):
+    """Result of a check."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """One check and what it found."""
+
+    id: str
+    title: str
+    status: Health
+    detail: str = ""
+    fix: str = ""
+    code: ExitCode = ExitCode.OK
+    """Exit code of the family when it fails."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """A check: what it is called, and the function that returns (status, detail, fix)."""
+
+    id: str
+    title: str
+    run: Callable[[Path], tuple[Health, str, str]]
+    code: ExitCode = ExitCode.USAGE
+
+
+def examine(root: Path) -> tuple[CheckResult, ...]:
+    """Return the result of every check on the project at `root`. Changes nothing."""
+    return tuple(_run(check, root) for check in CHECKS)
+
+
+def exit_code_of(results: tuple[CheckResult, ...]) -> ExitCode:
+    """Return the code of the first failing check, 0 when none fails."""
+    return next((result.code for result in results if result.status is Health.FAIL), ExitCode.OK)
+
+
+def _run(check: Check, root: Path) -> CheckResult:
+    try:
+        status, detail, fix = check.run(root)
+        code = check.code
+    except MlopsKitError as error:
+        status, detail, fix, code = Health.FAIL, error.message, error.fix, error.exit_code
+    return CheckResult(check.id, check.title, status, detail, fix, code)
+
+
+def _ok(detail: str = "") -> tuple[Health, str, str]:
+    return Health.OK, detail, ""
+
+
+def _repository(root: Path) -> tuple[Health, str, str]:
+    git.require_repository(root)
+    if git.is_shallow(root):
+        return Health.WARN, "this clone is shallow: older commits cannot be compared", "git fetch --unshallow"
+    branch = git.default_branch(root)
+    return (
+        _ok(f"default branch {branch}")
+        if branch
+        else (Health.WARN, "no default branch (main or master) yet", "git commit")
+    )
+
+
+def _files(root: Path) -> tuple[Health, str, str]:
+    lifecycle = read_lifecycle(root)
+    read_params(root)
+    read_kpis(root)
+    read_schema(root)
+    return _ok(f"{len(lifecycle.steps)} stages")
+
+
+def _generated(root: Path) -> tuple[Health, str, str]:
+    desired = desired_files(root)
+    check_files(root, desired)
+    return _ok(f"{len(desired)} files")
+
+
+def _environment(root: Path) -> tuple[Health, str, str]:
+    path = root / ".mlops/provenance.yaml"
+    if not path.exists():
+        return Health.WARN, "no versions are recorded", "mlops-kit generate"
+    recorded = parse_yaml(path.read_text(encoding="utf-8"), where=str(path))["packages"]
+    different = describe_mismatch(recorded)
+    if different:
+        return Health.FAIL, different, "uv sync, or accept the installed versions: mlops-kit generate"
+    return _ok(f"{len(recorded)} packages as recorded; DVC {version_of('dvc')}")
+
+
+def _remote(root: Path) -> tuple[Health, str, str]:
+    path = root / ".dvc/config"
+    config = read_config(path.read_text(encoding="utf-8")) if path.exists() else read_config()
+    if not config.remotes:
+        return (
+            Health.WARN,
+            "no DVC remote: data lives on this machine only",
+            "dvc remote add --default NAME URL",
+        )
+    unverified = sorted(set(config.remotes) - config.verify)
+    if unverified:
+        return (
+            Health.WARN,
+            f"downloads from {', '.join(unverified)} are not verified",
+            f"dvc remote modify {unverified[0]} verify true",
+        )
+    return _ok(", ".join(config.remotes))
+
+
+def _content(root: Path) -> tuple[Health, str, str]:
+    path = root / "dvc.lock"
+    if not path.exists():
+        return Health.WARN, "the pipeline has not run yet", "mlops-kit run"
+    store = open_store(root)
+    outs = {
+        out: digest
+        for stage in read_lock(path.read_bytes(), "", "dvc.lock").values()
+        for out, digest in stage.outs.items()
+    }
+    gone = sorted(out for out, digest in outs.items() if not (root / out).exists() and not store.find(digest))
+    if gone:
+        return (
+            Health.FAIL,
+            f"{len(gone)} recorded outputs are nowhere on this machine: {', '.join(gone[:5])}",
+            "dvc pull, or mlops-kit run",
+        )
+    return _ok(f"{len(outs)} outputs")
+
+
+def _bytecode(root: Path) -> tuple[Health, str, str]:
+    del root
+    if os.environ.get("PYTHONDONTWRITEBYTECODE"):
+        return (
+            Health.WARN,
+            "PYTHONDONTWRITEBYTECODE is set: every start of DVC takes about twice as long",
+            "unset PYTHONDONTWRITEBYTECODE",
+        )
+    return _ok()
+
+
+CHECKS = (
+    Check("repository", "git repository", _repository),
+    Check("files", "project files can be used", _files),
+    Check("generated", "generated files are up to date", _generated, ExitCode.STALE),
+    Check("environment", "installed packages are the recorded ones", _environment, ExitCode.STALE),
+    Check("remote", "DVC remote", _remote),
+    Check("content", "every recorded output can be had", _content, ExitCode.OUTSIDE),
+    Check("bytecode", "Python keeps byte code", _bytecode),
+)
