@@ -5,10 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Byte code halves the time of every dvc call and every stage; images that switch it off would make everything twice as slow.
 unexport PYTHONDONTWRITEBYTECODE
-export UV_LINK_MODE ?= copy
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: help demo test quick check lint types floors generated generate lock tools bench clean
+.PHONY: help setup demo test quick check lint types floors generated generate lock tools bench clean
 
 help:
 	@echo "make demo    scaffold, run, branch, compare, push to a forge in a box, show the comment"
@@ -29,6 +28,8 @@ $(BIN)/.ready: requirements-dev.lock requirements-uv.lock pyproject.toml
 .tools/.ready: $(BIN)/.ready
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm install --prefix .tools --no-package-lock --no-audit --no-fund --silent @octokit/openapi@23.0.2
 	touch $@
+
+setup: $(BIN)/.ready
 
 tools: .tools/.ready
 

@@ -18,7 +18,7 @@ from mlops_kit.spec.yamlfile import dump_yaml, parse_yaml
 PINNED = ("dvc-mlops-kit", "dvc", "numpy", "pandas", "pyarrow", "scikit-learn", "scipy", "skops")
 TEXTS = {
     "README.md": "README.md",
-    "pyproject.toml": "pyproject.toml",
+    "pyproject.toml.in": "pyproject.toml",
     "gitignore": ".gitignore",
     "gitattributes": ".gitattributes",
     "dvcignore": ".dvcignore",

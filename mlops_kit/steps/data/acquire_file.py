@@ -59,8 +59,8 @@ def acquire(*, task: Task, params: AcquireParams) -> Acquired:
             "by_month needs a time column",
             fix="set task.time in mlops.yaml, or by_month: false in params.yaml",
         )
-    if params.by_month or params.sample < 1:
-        _require(table, [*task.key, *([task.time] if task.time and params.by_month else [])], params.source)
+    wanted = [*(task.key if params.sample < 1 else ()), *([str(task.time)] if params.by_month else [])]
+    _require(table, wanted, params.source)
     if params.sample < 1:
         table = table.filter(_chosen(table, task.key, params.sample))
     parts = _by_month(table, str(task.time), params) if params.by_month else {"all": table}

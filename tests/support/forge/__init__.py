@@ -30,7 +30,14 @@ __all__ = ["Comment", "Forge", "ForgeTools", "Run"]
 class Forge:
     """A running forge; use it in a `with` block."""
 
-    def __init__(self, root: Path, *, tools: ForgeTools | None = None, env: Mapping[str, str] | None = None, port: int = 0) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        tools: ForgeTools | None = None,
+        env: Mapping[str, str] | None = None,
+        port: int = 0,
+    ) -> None:
         self._tools = tools or ForgeTools.find()
         self.state = State()
         # The handler is needed to know the port, and the port to make the handler: it is set in a moment.
@@ -48,7 +55,9 @@ class Forge:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._runner.close()
         self._events.join(30)
         self._server.shutdown()
@@ -70,7 +79,9 @@ class Forge:
         """Fork a repository and return the fork's name."""
         made = f"{owner}/{name.split('/')[1]}"
         self._host.create(made)
-        self._host.git(made, "fetch", "-q", str(self._host.path(name).resolve()), "+refs/heads/*:refs/heads/*")
+        self._host.git(
+            made, "fetch", "-q", str(self._host.path(name).resolve()), "+refs/heads/*:refs/heads/*"
+        )
         self.state.forks[made] = name
         return made
 
@@ -87,9 +98,13 @@ class Forge:
             content = answer.read()
         return json.loads(content) if content else None
 
-    def open_pull_request(self, name: str, *, head: str, title: str, base: str = "main", user: str = "alice") -> int:
+    def open_pull_request(
+        self, name: str, *, head: str, title: str, base: str = "main", user: str = "alice"
+    ) -> int:
         """Open a pull request and return its number; `head` is a branch, or `owner:branch` of a fork."""
-        made = self.call("POST", f"/repos/{name}/pulls", {"title": title, "head": head, "base": base}, user=user)
+        made = self.call(
+            "POST", f"/repos/{name}/pulls", {"title": title, "head": head, "base": base}, user=user
+        )
         return int(made["number"])
 
     def wait_idle(self, timeout: float = 300.0) -> None:

@@ -44,10 +44,18 @@ class Events:
             if new == NOTHING:
                 continue
             if not quiet:
-                changed = None if old == NOTHING else self._host.git(repo, "diff", "--name-only", old, new).splitlines()
+                changed = (
+                    None
+                    if old == NOTHING
+                    else self._host.git(repo, "diff", "--name-only", old, new).splitlines()
+                )
                 payload = {"ref": ref, "before": old, "after": new, "created": old == NOTHING}
                 self._start(repo, "push", payload, sha=new, ref=ref, changed=changed)
-            for pull in [p for p in self._state.pulls.values() if p.state == "open" and p.head_repo == repo and ref == f"refs/heads/{p.head}"]:
+            for pull in [
+                p
+                for p in self._state.pulls.values()
+                if p.state == "open" and p.head_repo == repo and ref == f"refs/heads/{p.head}"
+            ]:
                 self._host.refresh(pull)
                 if not quiet:
                     self.pull_changed(pull, "synchronize")
@@ -55,20 +63,50 @@ class Events:
     def pull_changed(self, pull: Pull, action: str) -> None:
         """Start what a pull request's opening or update starts."""
         payload = {"action": action, "number": pull.number, "pull_request": pull_payload(self._host, pull)}
-        changed = self._host.git(pull.repo, "diff", "--name-only", f"{pull.base_sha}...{pull.head_sha}").splitlines()
-        self._start(pull.repo, "pull_request", payload, sha=pull.merge_sha, ref=f"refs/pull/{pull.number}/merge", changed=changed, pull=pull)
+        changed = self._host.git(
+            pull.repo, "diff", "--name-only", f"{pull.base_sha}...{pull.head_sha}"
+        ).splitlines()
+        self._start(
+            pull.repo,
+            "pull_request",
+            payload,
+            sha=pull.merge_sha,
+            ref=f"refs/pull/{pull.number}/merge",
+            changed=changed,
+            pull=pull,
+        )
 
     def dispatched(self, repo: str, workflow: str, ref: str, inputs: dict[str, Any]) -> None:
         """Start a workflow by hand."""
         sha = self._host.git(repo, "rev-parse", ref)
-        self._start(repo, "workflow_dispatch", {"ref": f"refs/heads/{ref}", "inputs": inputs}, sha=sha, ref=f"refs/heads/{ref}", only=FOLDER + workflow)
+        self._start(
+            repo,
+            "workflow_dispatch",
+            {"ref": f"refs/heads/{ref}", "inputs": inputs},
+            sha=sha,
+            ref=f"refs/heads/{ref}",
+            only=FOLDER + workflow,
+        )
 
     def _start(
-        self, repo: str, event: str, payload: dict[str, Any], *, sha: str, ref: str, changed: list[str] | None = None, pull: Pull | None = None, only: str = ""
+        self,
+        repo: str,
+        event: str,
+        payload: dict[str, Any],
+        *,
+        sha: str,
+        ref: str,
+        changed: list[str] | None = None,
+        pull: Pull | None = None,
+        only: str = "",
     ) -> None:
-        full = {**payload, "repository": repository_payload(self._host, repo, fork=repo in self._state.forks), "sender": {"login": "someone"}}
+        full = {
+            **payload,
+            "repository": repository_payload(self._host, repo, fork=repo in self._state.forks),
+            "sender": {"login": "someone"},
+        }
         for path in self._host.git(repo, "ls-tree", "--name-only", sha, FOLDER, check=False).split():
-            workflow = yaml.load(self._host.git(repo, "show", f"{sha}:{path}"), yaml.BaseLoader)  # noqa: S506 - texts only
+            workflow = yaml.load(self._host.git(repo, "show", f"{sha}:{path}"), yaml.BaseLoader)
             if (only and path != only) or not is_triggered(workflow.get("on"), event, full, ref, changed):
                 continue
             with self._state.lock:
@@ -86,7 +124,7 @@ class Events:
         with self._slots:
             try:
                 self._runner.execute(run, workflow, payload)
-            except Exception as error:  # the run's log is where a test looks
+            except Exception as error:  # noqa: BLE001 - the run's log is where a test looks
                 run.log += f"\nforge: {error!r}"
                 run.status, run.conclusion = "completed", "failure"
         if run.event != "workflow_run":
@@ -109,7 +147,13 @@ def pull_payload(host: GitHost, pull: Pull) -> dict[str, Any]:
 
     def side(ref: str, repo: str, sha: str) -> dict[str, Any]:
         described = repository_payload(host, repo, fork=repo != pull.repo)
-        return {"ref": ref, "sha": sha, "label": f"{repo.split('/')[0]}:{ref}", "repo": described, "user": {"login": repo.split("/")[0], "type": "User"}}
+        return {
+            "ref": ref,
+            "sha": sha,
+            "label": f"{repo.split('/')[0]}:{ref}",
+            "repo": described,
+            "user": {"login": repo.split("/")[0], "type": "User"},
+        }
 
     base = f"{host.url}/api/v3/repos/{pull.repo}"
     return {

@@ -17,7 +17,11 @@ data = sys.stdin.buffer.read()
 request = urllib.request.Request("{url}/_hook/{name}", data=data, headers={{"X-Token": os.environ.get("FORGE_TOKEN", "")}})
 urllib.request.urlopen(request, timeout=60).read()
 """
-IDENTITY = {f"GIT_{role}_{what}": value for role in ("AUTHOR", "COMMITTER") for what, value in (("NAME", "forge"), ("EMAIL", "forge@localhost"))}
+IDENTITY = {
+    f"GIT_{role}_{what}": value
+    for role in ("AUTHOR", "COMMITTER")
+    for what, value in (("NAME", "forge"), ("EMAIL", "forge@localhost"))
+}
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,12 @@ class GitHost:
 
     def git(self, name: str, *args: str, check: bool = True) -> str:
         """Run git in a repository and return its output."""
-        done = subprocess.run(["git", "-C", str(self.path(name)), *args], capture_output=True, text=True, env={**os.environ, **IDENTITY})
+        done = subprocess.run(
+            ["git", "-C", str(self.path(name)), *args],
+            capture_output=True,
+            text=True,
+            env={**os.environ, **IDENTITY},
+        )
         if check and done.returncode:
             raise RuntimeError(f"git {args}: {done.stderr}")
         return done.stdout.strip()
@@ -57,17 +66,34 @@ class GitHost:
         pull.head_sha = self.git(pull.repo, "rev-parse", head)
         pull.base_sha = self.git(pull.repo, "rev-parse", f"refs/heads/{pull.base}")
         merged = subprocess.run(
-            ["git", "-C", str(self.path(pull.repo)), "merge-tree", "--write-tree", pull.base_sha, pull.head_sha], capture_output=True, text=True
+            [
+                "git",
+                "-C",
+                str(self.path(pull.repo)),
+                "merge-tree",
+                "--write-tree",
+                pull.base_sha,
+                pull.head_sha,
+            ],
+            capture_output=True,
+            text=True,
         )
         pull.mergeable = merged.returncode == 0
         if pull.mergeable:
             tree, message = merged.stdout.split()[0], f"Merge {pull.head_sha} into {pull.base_sha}"
-            pull.merge_sha = self.git(pull.repo, "commit-tree", tree, "-p", pull.base_sha, "-p", pull.head_sha, "-m", message)
+            pull.merge_sha = self.git(
+                pull.repo, "commit-tree", tree, "-p", pull.base_sha, "-p", pull.head_sha, "-m", message
+            )
             self.git(pull.repo, "update-ref", f"refs/pull/{pull.number}/merge", pull.merge_sha)
 
     def serve(self, environment: dict[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
         """Answer one request of git's smart protocol."""
-        made = {**os.environ, "GIT_PROJECT_ROOT": str(self.root.resolve()), "GIT_HTTP_EXPORT_ALL": "1", **environment}
+        made = {
+            **os.environ,
+            "GIT_PROJECT_ROOT": str(self.root.resolve()),
+            "GIT_HTTP_EXPORT_ALL": "1",
+            **environment,
+        }
         out = subprocess.run(["git", "http-backend"], input=body, capture_output=True, env=made).stdout
         head, _, content = out.partition(b"\r\n\r\n")
         headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n") if ": " in line)

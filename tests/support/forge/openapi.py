@@ -35,7 +35,12 @@ class Description:
         resource = Resource(contents=_absolute_refs(self._doc), specification=DRAFT202012)
         self._registry: Any = Registry().with_resource(URN, resource)
         self._routes = sorted(
-            ((template.count("{"), method.upper(), _expression(template), spec[method]) for template, spec in self._doc["paths"].items() for method in METHODS if method in spec),
+            (
+                (template.count("{"), method.upper(), _expression(template), spec[method])
+                for template, spec in self._doc["paths"].items()
+                for method in METHODS
+                if method in spec
+            ),
             key=lambda route: route[0],
         )
 
@@ -55,7 +60,11 @@ class Description:
         if body is None:
             return ["a body is required"] if self._follow(declared).get("required") else []
         known = self._follow(schema).get("properties")
-        unknown = [f"unknown property {name}" for name in body if known and name not in known] if isinstance(body, dict) else []
+        unknown = (
+            [f"unknown property {name}" for name in body if known and name not in known]
+            if isinstance(body, dict)
+            else []
+        )
         return [*self._errors(schema, body), *unknown]
 
     def complete(self, operation: Operation, status: int, value: Any) -> tuple[Any, list[str]]:
@@ -71,7 +80,10 @@ class Description:
 
     def _errors(self, schema: dict[str, Any], value: Any) -> list[str]:
         validator = Draft202012Validator(_absolute_refs(schema), registry=self._registry)
-        return [f"{'/'.join(map(str, error.path))}: {error.message}"[:200] for error in validator.iter_errors(value)]
+        return [
+            f"{'/'.join(map(str, error.path))}: {error.message}"[:200]
+            for error in validator.iter_errors(value)
+        ]
 
     def _follow(self, node: Any) -> Any:
         while "$ref" in node:
@@ -97,12 +109,19 @@ class Description:
         if "array" in kinds and isinstance(value, list):
             return [self._fill(node.get("items", {}), item, name, depth + 1) for item in value]
         if "object" in kinds or "properties" in node:
-            return None if value is None and "null" in kinds else self._fill_object(node, dict(value or {}), depth)
+            return (
+                None
+                if value is None and "null" in kinds
+                else self._fill_object(node, dict(value or {}), depth)
+            )
         return value
 
     def _fill_object(self, node: Any, value: dict[str, Any], depth: int) -> dict[str, Any]:
         properties = node.get("properties", {})
-        for key in {*node.get("required", []), *(k for k, v in value.items() if k in properties and isinstance(v, dict | list))}:
+        for key in {
+            *node.get("required", []),
+            *(k for k, v in value.items() if k in properties and isinstance(v, dict | list)),
+        }:
             if depth < DEPTH:
                 value[key] = self._fill(properties.get(key, {}), value.get(key), key, depth + 1)
         return value
@@ -116,7 +135,9 @@ def _default(node: Any, kinds: list[Any], name: str) -> Any:
     if "string" in kinds:
         if node.get("format") == "date-time":
             return "2026-01-01T00:00:00Z"
-        return f"http://127.0.0.1/{name}" if node.get("format") == "uri" or name.endswith("url") else name or "x"
+        return (
+            f"http://127.0.0.1/{name}" if node.get("format") == "uri" or name.endswith("url") else name or "x"
+        )
     return {"integer": 0, "number": 0, "boolean": False, "array": []}.get(kinds[0])
 
 
@@ -127,13 +148,21 @@ def _json_schema(node: Any) -> dict[str, Any] | None:
 
 def _expression(template: str) -> re.Pattern[str]:
     parts = re.split(r"\{(\w+)\}", template)
-    made = "".join(re.escape(part) if index % 2 == 0 else f"(?P<{part}>{'.+' if part in ('path', 'ref') else '[^/]+'})" for index, part in enumerate(parts))
+    made = "".join(
+        re.escape(part) if index % 2 == 0 else f"(?P<{part}>{'.+' if part in ('path', 'ref') else '[^/]+'})"
+        for index, part in enumerate(parts)
+    )
     return re.compile(made)
 
 
 def _absolute_refs(node: Any) -> Any:
     if isinstance(node, dict):
-        return {key: f"{URN}{item}" if key == "$ref" and isinstance(item, str) and item.startswith("#") else _absolute_refs(item) for key, item in node.items()}
+        return {
+            key: f"{URN}{item}"
+            if key == "$ref" and isinstance(item, str) and item.startswith("#")
+            else _absolute_refs(item)
+            for key, item in node.items()
+        }
     return [_absolute_refs(item) for item in node] if isinstance(node, list) else node
 
 

@@ -49,7 +49,14 @@ class Rest:
     def _create_pull(self, path: dict[str, str], body: Any, who: Token, query: dict[str, str]) -> Answer:
         repo, number = _name(path), len(self._state.pulls) + 1
         owner, _, head = body["head"].rpartition(":")
-        source = next((fork for fork, parent in self._state.forks.items() if parent == repo and fork.startswith(f"{owner}/")), repo)
+        source = next(
+            (
+                fork
+                for fork, parent in self._state.forks.items()
+                if parent == repo and fork.startswith(f"{owner}/")
+            ),
+            repo,
+        )
         pull = Pull(number, repo, body["title"], head, source, body["base"], who.login)
         self._host.refresh(pull)
         self._state.pulls[number] = pull
@@ -59,7 +66,9 @@ class Rest:
 
     def _list_pulls(self, path: dict[str, str], body: Any, who: Token, query: dict[str, str]) -> Answer:
         wanted = query.get("state", "open")
-        pulls = [p for p in self._state.pulls.values() if p.repo == _name(path) and wanted in ("all", p.state)]
+        pulls = [
+            p for p in self._state.pulls.values() if p.repo == _name(path) and wanted in ("all", p.state)
+        ]
         return 200, [pull_payload(self._host, pull) for pull in pulls]
 
     def _get_pull(self, path: dict[str, str], body: Any, who: Token, query: dict[str, str]) -> Answer:
@@ -86,12 +95,19 @@ class Rest:
 
     def _list_comments(self, path: dict[str, str], body: Any, who: Token, query: dict[str, str]) -> Answer:
         number = int(path["issue_number"])
-        return 200, [self._describe(c) for c in self._state.comments if c.repo == _name(path) and c.number == number]
+        return 200, [
+            self._describe(c) for c in self._state.comments if c.repo == _name(path) and c.number == number
+        ]
 
     def _create_comment(self, path: dict[str, str], body: Any, who: Token, query: dict[str, str]) -> Answer:
         if len(body["body"]) > BODY_LIMIT:
-            return 422, {"message": "Body is too long (maximum is 65536 characters)", "documentation_url": "https://docs.github.com"}
-        comment = Comment(len(self._state.comments) + 1, _name(path), int(path["issue_number"]), who.login, body["body"])
+            return 422, {
+                "message": "Body is too long (maximum is 65536 characters)",
+                "documentation_url": "https://docs.github.com",
+            }
+        comment = Comment(
+            len(self._state.comments) + 1, _name(path), int(path["issue_number"]), who.login, body["body"]
+        )
         self._state.comments.append(comment)
         return 201, self._describe(comment)
 

@@ -24,7 +24,9 @@ RUN_SECONDS = 600
 class Runner:
     """Executes runs."""
 
-    def __init__(self, host: GitHost, state: State, tools: ForgeTools, work: Path, env: dict[str, str]) -> None:
+    def __init__(
+        self, host: GitHost, state: State, tools: ForgeTools, work: Path, env: dict[str, str]
+    ) -> None:
         self._host = host
         self._state = state
         self._tools = tools

@@ -44,20 +44,24 @@ class _Handler(BaseHTTPRequestHandler):
     forge: Site
     protocol_version = "HTTP/1.1"
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name in the base class
         """Keep quiet."""
 
     def do_GET(self) -> None:
         self._route()
 
-    do_POST = do_PUT = do_PATCH = do_GET
+    do_POST = do_PUT = do_PATCH = do_GET  # noqa: N815 - the names that http.server calls
 
     def _route(self) -> None:
         parts = urllib.parse.urlsplit(self.path)
         query = dict(urllib.parse.parse_qsl(parts.query))
         body = self._body()
         if parts.path.startswith("/_hook/"):
-            self.forge.events.pushed(parts.path.removeprefix("/_hook/"), body.decode().splitlines(), self.headers.get("X-Token", ""))
+            self.forge.events.pushed(
+                parts.path.removeprefix("/_hook/"),
+                body.decode().splitlines(),
+                self.headers.get("X-Token", ""),
+            )
             self._send(200, b"{}")
         elif parts.path.startswith("/_artifact/"):
             self._artifact(parts.path.split("/")[2:], body)
@@ -90,7 +94,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, status: int, content: bytes, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)
-        for name, value in {"Content-Type": "application/json", **(headers or {}), "Content-Length": str(len(content))}.items():
+        for name, value in {
+            "Content-Type": "application/json",
+            **(headers or {}),
+            "Content-Length": str(len(content)),
+        }.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(content)
@@ -101,10 +109,16 @@ class _Handler(BaseHTTPRequestHandler):
             return
         who = self._who()
         writes = "receive-pack" in what + query
-        if writes and (who is None or max(who.permissions.get("contents", 0), who.permissions.get("*", 0)) < 2):
+        if writes and (
+            who is None or max(who.permissions.get("contents", 0), who.permissions.get("*", 0)) < 2
+        ):
             if who is not None:
                 self.forge.state.denied.append((who.login, "PUSH", name))
-            self._send(403 if who else 401, b"Write access to repository not granted.\n", {} if who else {"WWW-Authenticate": 'Basic realm="git"'})
+            self._send(
+                403 if who else 401,
+                b"Write access to repository not granted.\n",
+                {} if who else {"WWW-Authenticate": 'Basic realm="git"'},
+            )
             return
         environment = {
             "PATH_INFO": f"/{name}.git/{what}", "QUERY_STRING": query, "REQUEST_METHOD": self.command,
@@ -138,7 +152,9 @@ class _Handler(BaseHTTPRequestHandler):
                 value, link = self._page(value, path, query)
             value, errors = forge.description.complete(operation, status, value)
             if errors:
-                forge.state.violations.append({"answer": f"{self.command} {path} {status}", "errors": errors[:5]})
+                forge.state.violations.append(
+                    {"answer": f"{self.command} {path} {status}", "errors": errors[:5]}
+                )
             self._json(status, value, link)
 
     def _page(self, items: list[Any], path: str, query: dict[str, str]) -> tuple[list[Any], dict[str, str]]:
@@ -160,7 +176,9 @@ class _Handler(BaseHTTPRequestHandler):
                 state.artifacts.append(Artifact(len(state.artifacts) + 1, run, name, body))
             self._send(200, b"{}")
             return
-        may = own or (who is not None and max(who.permissions.get("actions", 0), who.permissions.get("*", 0)) >= 1)
+        may = own or (
+            who is not None and max(who.permissions.get("actions", 0), who.permissions.get("*", 0)) >= 1
+        )
         found = next((a for a in reversed(state.artifacts) if a.run == run and a.name == name), None)
         if self.command == "GET" and may and found:
             self._send(200, found.content, {"Content-Type": "application/x-tar"})

@@ -13,13 +13,20 @@ def matches(patterns: Sequence[str], value: str) -> bool:
     """Return whether GitHub's branch, tag or path patterns accept `value`; the last match wins, `!` excludes."""
     accepted = False
     for pattern in patterns:
-        expression = re.escape(pattern.removeprefix("!")).replace(r"\*\*", ".*").replace(r"\*", "[^/]*").replace(r"\?", ".?")
+        expression = (
+            re.escape(pattern.removeprefix("!"))
+            .replace(r"\*\*", ".*")
+            .replace(r"\*", "[^/]*")
+            .replace(r"\?", ".?")
+        )
         if re.fullmatch(expression, value):
             accepted = not pattern.startswith("!")
     return accepted
 
 
-def is_triggered(on: Any, event: str, payload: Mapping[str, Any], ref: str, changed: Sequence[str] | None) -> bool:
+def is_triggered(
+    on: Any, event: str, payload: Mapping[str, Any], ref: str, changed: Sequence[str] | None
+) -> bool:
     """Return whether a workflow with the trigger section `on` starts for the event."""
     triggers = {on: None} if isinstance(on, str) else dict.fromkeys(on) if isinstance(on, list) else on or {}
     if event not in triggers:
@@ -32,7 +39,11 @@ def is_triggered(on: Any, event: str, payload: Mapping[str, Any], ref: str, chan
         return False
     if changed is not None and "paths" in rule and not any(matches(rule["paths"], path) for path in changed):
         return False
-    return not (changed is not None and "paths-ignore" in rule and all(matches(rule["paths-ignore"], path) for path in changed))
+    return not (
+        changed is not None
+        and "paths-ignore" in rule
+        and all(matches(rule["paths-ignore"], path) for path in changed)
+    )
 
 
 def _push(rule: Mapping[str, Any], payload: Mapping[str, Any], ref: str) -> bool:

@@ -1,0 +1,46 @@
+"""Rebuild, or with --check compare, the documentation that is made from the code.
+
+python scripts/reference.py [--check]
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from mlops_kit.cli.help import exit_code_table, step_table
+from mlops_kit.spec.reference import render_reference
+
+DOCS = Path(__file__).resolve().parent.parent / "docs" / "reference"
+
+
+def pages() -> dict[str, str]:
+    made = "Made from the code; do not edit, run `make generate`."
+    return {
+        "project-files.md": render_reference(),
+        "exit-codes.md": f"# Exit codes\n\n{made}\n\n```\n{exit_code_table()}\n```\n",
+        "steps.md": f"# Built-in steps\n\n{made} The keys of `params.yaml` stand in each step's own file, which\n`mlops-kit eject STAGE` copies to yours.\n\n```\n{step_table()}\n```\n",
+    }
+
+
+def main() -> int:
+    behind = [
+        name
+        for name, text in pages().items()
+        if not (DOCS / name).exists() or (DOCS / name).read_text() != text
+    ]
+    if "--check" in sys.argv:
+        print(
+            f"not up to date: {', '.join(behind)}; run: make generate"
+            if behind
+            else "reference pages are up to date"
+        )
+        return 1 if behind else 0
+    DOCS.mkdir(parents=True, exist_ok=True)
+    for name, text in pages().items():
+        (DOCS / name).write_text(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
