@@ -38,6 +38,8 @@ class DeclaredOutput:
     """`outs`, `metrics` or `plots`."""
     type: str = ""
     """DVC's `type` annotation."""
+    cache: bool = True
+    """Whether DVC keeps the content; otherwise git does."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,12 @@ def read_pipeline(text: str | bytes, folder: str, where: str) -> Pipeline:
         base = posixpath.join(folder, stage.get("wdir") or "")
         for section in ("outs", "metrics", "plots"):
             outputs += [
-                DeclaredOutput(_join(base, path), section, options.get("type", ""))
+                DeclaredOutput(
+                    _join(base, path),
+                    section,
+                    options.get("type", ""),
+                    options.get("cache", True) is not False,
+                )
                 for path, options in _entries(stage.get(section))
             ]
         params += [_join(base, path) for path in _param_files(stage.get("params"))]

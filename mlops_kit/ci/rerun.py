@@ -12,6 +12,7 @@ from pathlib import Path
 from mlops_kit.artifacts.dvcfiles import read_pipeline
 from mlops_kit.artifacts.side import Side, SideInfo, read_side
 from mlops_kit.ci.providers import CiEvent
+from mlops_kit.ci.results import restore_results, save_results
 from mlops_kit.compare.compare import compare_sides
 from mlops_kit.compare.model import Comparison
 from mlops_kit.compare.verdict import exit_code
@@ -49,6 +50,9 @@ def run_ci(root: Path, run: CiRun) -> CiResult:
     """
     base = resolve_base(root, run.event)
     label = _head_label(root, run.event)
+    cache = root / ".dvc" / "cache"
+    if base and _same_lock(root, base):
+        restore_results(root, cache, base)
     head = _reproduce(root, run)
     project = read_lifecycle(root).project.name
     if head.code != 0:
@@ -58,6 +62,7 @@ def run_ci(root: Path, run: CiRun) -> CiResult:
         notes.append(
             f"dvc.lock was not up to date: {len(head.ran)} stages ran here; `mlops-kit run` and a commit would record their results"
         )
+    save_results(root, cache, git.resolve(root, "HEAD"))
     old = _base_side(root, base, run, notes)
     new = replace(read_side(root, None), info=label)
     made = compare_sides(old, new, project=project)
@@ -95,6 +100,11 @@ def write_report(out: Path, renderings: dict[str, str], summary: Path | None) ->
             file.write(renderings["report.md"][:SUMMARY_LIMIT])
 
 
+def _same_lock(root: Path, base: str) -> bool:
+    """Return whether the head's committed lock is the base's, so that the base's computed results are a starting point for it."""
+    return "dvc.lock" not in {path.rpartition("/")[2] for path in git.changed_paths(root, base, "HEAD")}
+
+
 def _reproduce(root: Path, run: CiRun) -> ReproResult:
     """Reproduce with what is here and on the remote; run what cannot be had."""
     result = reproduce(root, pull=True, allow_missing=True, on_event=run.on_event, on_line=run.on_line)
@@ -120,6 +130,7 @@ def _base_side(root: Path, base: str | None, run: CiRun, notes: list[str]) -> Si
         if not (tree / "dvc.yaml").exists():
             notes.append("the base has no dvc.yaml; there is nothing to compare with")
             return None
+        restore_results(tree, root / ".dvc" / "cache", base)
         result = _reproduce(tree, replace(run, on_event=lambda event: None))
         if result.code != 0:
             notes.append(

@@ -13,7 +13,6 @@ from typing import Any, Literal, Union, get_args, get_origin
 from mlops_kit.compare.model import Comparison
 from mlops_kit.errors import UnreadableSideError
 from mlops_kit.spec.build import field_types
-from mlops_kit.spec.model import JsonValue
 
 VERSION = 1
 MAX_BYTES = 1_000_000
@@ -61,17 +60,13 @@ def _refuse(where: str, why: str) -> UnreadableSideError:
 
 def _read(wanted: Any, value: Any, where: str) -> Any:
     origin = get_origin(wanted)
-    if wanted is JsonValue:
-        return _json_value(value, where, 0)
     if isinstance(wanted, type) and is_dataclass(wanted):
         return _read_object(wanted, value, where)
     if origin in (Union, types.UnionType):
-        options = get_args(wanted)
-        if value is None:
-            if type(None) in options:
-                return None
-            raise _refuse(where, "is empty")
-        return _read(next(option for option in options if option is not type(None)), value, where)
+        options = [option for option in get_args(wanted) if option is not type(None)]
+        if len(options) > 1:  # the one such union is JsonValue: anything that JSON can say
+            return _json_value(value, where, 0)
+        return None if value is None else _read(options[0], value, where)
     if origin is Literal:
         return _require(value in get_args(wanted) and isinstance(value, str), value, where)
     if origin is tuple:
