@@ -18,13 +18,13 @@ ISSUE_HINT = "This is a defect of mlops-kit. The log has the versions and the tr
 
 def run_guarded(arguments: Sequence[str]) -> int:
     """Run the command line `arguments` and return its exit code; errors are printed to standard error."""
-    import click
+    import typer.main
 
     from mlops_kit.cli import build_app
 
+    # The base of "no such option" and its like is click's, which typer carries inside or beside itself, by version.
+    usage_errors = next(cls for cls in typer.BadParameter.__mro__ if cls.__name__ == "ClickException")
     try:
-        import typer.main
-
         command = typer.main.get_command(cast(Any, build_app()))
         result = command.main(list(arguments), prog_name="mlops-kit", standalone_mode=False)
     except MlopsKitError as error:
@@ -32,13 +32,10 @@ def run_guarded(arguments: Sequence[str]) -> int:
         if error.fix:
             _say(f"  fix: {error.fix}")
         return int(error.exit_code)
-    except click.exceptions.NoArgsIsHelpError as error:
-        _say(error.format_message())
+    except usage_errors as error:
+        error.show()  # type: ignore[attr-defined]
         return int(ExitCode.USAGE)
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         _say("interrupted; finished stages are kept, the next run goes on from there")
         return int(ExitCode.INTERRUPTED)
     except BrokenPipeError:
