@@ -23,7 +23,7 @@ def run_guarded(arguments: Sequence[str]) -> int:
     from mlops_kit.cli import build_app
 
     # The base of "no such option" and its like is click's, which typer carries inside or beside itself, by version.
-    usage_errors = next(cls for cls in typer.BadParameter.__mro__ if cls.__name__ == "ClickException")
+    usage_errors: Any = next(cls for cls in typer.BadParameter.__mro__ if cls.__name__ == "ClickException")
     try:
         command = typer.main.get_command(cast(Any, build_app()))
         result = command.main(list(arguments), prog_name="mlops-kit", standalone_mode=False)
@@ -33,7 +33,7 @@ def run_guarded(arguments: Sequence[str]) -> int:
             _say(f"  fix: {error.fix}")
         return int(error.exit_code)
     except usage_errors as error:
-        error.show()  # type: ignore[attr-defined]
+        error.show()
         return int(ExitCode.USAGE)
     except (KeyboardInterrupt, typer.Abort):
         _say("interrupted; finished stages are kept, the next run goes on from there")
