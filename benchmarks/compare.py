@@ -16,17 +16,19 @@ from pathlib import Path
 
 RUNS = 7
 STAGES = 10
+STEP = """\
+import json, sys
+json.dump({f"m{sys.argv[1]}": open("params.yaml").read().count("a") + int(sys.argv[1])}, open(f"metrics/{sys.argv[1]}.json", "w"))
+"""
 
 
 def make_repository(root: Path) -> None:
-    stages = []
-    for number in range(STAGES):
-        folder = root / "metrics"
-        folder.mkdir(exist_ok=True)
-        write = f"import json; json.dump({{'m{number}': open('params.yaml').read().count('a') + {number}}}, open('metrics/{number}.json', 'w'))"
-        stages.append(
-            f'  s{number}:\n    cmd: python -c "{write}"\n    params: [a]\n    metrics:\n      - metrics/{number}.json:\n          cache: false\n'
-        )
+    (root / "metrics").mkdir()
+    (root / "step.py").write_text(STEP)
+    stages = [
+        f"  s{number}:\n    cmd: python step.py {number}\n    params: [a]\n    metrics:\n      - metrics/{number}.json:\n          cache: false\n"
+        for number in range(STAGES)
+    ]
     (root / "dvc.yaml").write_text("stages:\n" + "".join(stages))
     environment = {
         **os.environ,
