@@ -44,6 +44,11 @@ def is_repository(root: Path) -> bool:
     return root.is_dir() and _git(root, "rev-parse", "--is-inside-work-tree").text == "true"
 
 
+def is_ignored(root: Path, path: Path) -> bool:
+    """Return whether the repository around `root` ignores `path`."""
+    return _git(root, "check-ignore", "--quiet", "--", str(path)).code == 0
+
+
 def require_repository(root: Path) -> None:
     """Raise UsageError when `root` does not lie in a git work tree."""
     if not is_repository(root):
