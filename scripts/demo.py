@@ -45,6 +45,11 @@ def timed(what: str) -> Iterator[None]:
     print(f"   ({what}: {time.monotonic() - start:.0f} s)", flush=True)
 
 
+def must(*args: str, cwd: Path) -> None:
+    if kit(*args, cwd=cwd):
+        sys.exit(f"mlops-kit {args[0]} failed")
+
+
 def commit(project: Path, message: str) -> None:
     git(project, "-c", "user.name=you", "-c", "user.email=you@localhost", "add", "-A")
     git(project, "-c", "user.name=you", "-c", "user.email=you@localhost", "commit", "-qm", message)
@@ -54,11 +59,11 @@ def main() -> int:
     start = time.monotonic()
     folder = fresh_folder(ROOT / "demo")
     say("1. Scaffold a project: real flights, every step of the lifecycle, git and DVC set up")
-    kit("init", str(folder / "flights"), "--yes", cwd=Path.home())
+    must("init", "flights", "--yes", cwd=folder)
     project = folder / "flights"
     pin_to_installed(project)
     say("2. Run the whole lifecycle")
-    kit("run", cwd=project)
+    must("run", cwd=project)
     commit(project, "First run")
     say("3. Push to the forge in a box: CI reproduces it from nothing")
     build_wheel(folder / "wheels")

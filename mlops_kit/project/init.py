@@ -74,10 +74,10 @@ def _check_target(target: Path) -> None:
         raise RefusedError(
             f"{target} exists and is not empty; nothing was changed", fix="choose another name"
         )
-    if git.is_repository(target.parent):
+    if git.is_repository(target.parent) and not git.is_ignored(target.parent, target):
         raise RefusedError(
             f"{target.parent} lies in a git repository, and a project is one itself",
-            fix="cd to a folder outside of it",
+            fix="cd to a folder outside of it, or to one that it ignores",
         )
 
 
