@@ -68,7 +68,7 @@ def _kpis(comparison: Comparison, most: int) -> str:
             if part
         )
         rows.append(
-            f"| {text.KPI_SIGNS[kpi.status]} {kpi.status} | {md(kpi.name)} | {md(kpi.promise)} | {md(text.number(kpi.value))} | {md(what, longest=300)} |"
+            f"| {text.KPI_SIGNS[kpi.status]} {kpi.status} | {md(kpi.name)} | {md(kpi.promise)} | {text.number(kpi.value)} | {md(what, longest=300)} |"
         )
     return _table(("KPI", "metric", "promise", "value", ""), "lllrl", _cut(rows, most))
 

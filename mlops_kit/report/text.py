@@ -41,7 +41,7 @@ def markdown_text(text: str, *, longest: int = LONGEST) -> str:
     shown = _MARKDOWN.sub(lambda found: f"&#{ord(found[1])};", shown)
     # A bare address becomes a link by itself; a zero-width joiner would hide, so the dot is written as a character reference.
     shown = re.sub(r"(?i)\b(www)\.", r"\1&#46;", shown)
-    return re.sub(r"^(\d+)\.", r"\1&#46;", shown)  # would begin a numbered list
+    return re.sub(r"^(\d+)\.(?=\s|$)", r"\1&#46;", shown)  # would begin a numbered list
 
 
 def html_text(text: str, *, longest: int = 4 * LONGEST) -> str:

@@ -1,0 +1,185 @@
+"""The data steps, called as functions on small tables."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mlops_kit import BadDataError, PartitionSet
+from mlops_kit.spec.model import Column, Schema, Task
+from mlops_kit.steps.data.acquire_file import AcquireParams, acquire
+from mlops_kit.steps.data.clean_rules import CleanParams, clean
+from mlops_kit.steps.data.features_calendar import FeaturesParams, features
+from mlops_kit.steps.data.split_time import SplitParams, split
+from mlops_kit.steps.labels.label_column import LabelParams, label
+
+TASK = Task("classification", "late", ("id",), "when")
+START = datetime(2025, 1, 1, tzinfo=UTC)
+
+
+def raw(**columns: list[Any]) -> PartitionSet:
+    return PartitionSet(
+        {"all": pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})}
+    )
+
+
+def daily(count: int, **columns: list[Any]) -> pa.Table:
+    moments = pa.array([START + timedelta(days=day) for day in range(count)], pa.timestamp("us", tz="UTC"))
+    return pa.table({"id": [f"r{number:04}" for number in range(count)], "when": moments, **columns})
+
+
+def test_acquire_parts_by_month_and_stops_where_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("d.csv").write_text(
+        "id,when,x\n1,2025-01-31T23:00:00Z,a\n2,2025-02-01T00:00:00Z,\n3,2025-03-01T00:00:00Z,c\n"
+    )
+    made = acquire(task=TASK, params=AcquireParams("d.csv", through="2025-02")).raw
+    assert list(made.tables) == ["2025-01", "2025-02"]
+    assert made.tables["2025-02"].to_pylist() == [{"id": "2", "when": "2025-02-01T00:00:00Z", "x": None}]
+    assert [line["rows"] for line in made.manifest] == [1, 1]
+
+
+def test_sample_never_moves_old_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    kept = []
+    for count in (500, 1000):
+        Path("d.csv").write_text("id,when\n" + "".join(f"{n},2025-01-01T00:00:00Z\n" for n in range(count)))
+        made = acquire(task=TASK, params=AcquireParams("d.csv", sample=0.2)).raw.tables["2025-01"]
+        kept.append([row for row in made["id"].to_pylist() if int(row) < 500])
+    assert kept[0] == kept[1]
+    assert 60 < len(kept[0]) < 140
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("id,when\n", "no rows"),
+        ("id,wen\n1,2025-01-01\n", "did you mean wen"),
+        ("id,when\n1,01/02/2025\n", "does not start with year"),
+        ("id,when\n1,2026-01-01\n", "no rows up to"),
+    ],
+)
+def test_acquire_describes_a_source_it_cannot_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("d.csv").write_text(text)
+    with pytest.raises(BadDataError) as caught:
+        acquire(task=TASK, params=AcquireParams("d.csv", through="2025-12"))
+    assert message in f"{caught.value.message} {caught.value.fix}"
+
+
+SCHEMA = Schema(
+    {"id": Column("string", "key", nullable=False), "when": Column("timestamp", "time", nullable=False), "n": Column("integer", min=0, max=9),
+     "c": Column("string", values=("a", "b"), pattern="[a-z]")}, max_quarantine=1.0,
+)  # fmt: skip
+NOON = "2025-01-01T12:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("row", "rule"),
+    [
+        ({}, None), ({"n": ""}, None), ({"n": " 7 "}, None), ({"n": "7.0"}, None), ({"c": None}, None),
+        ({"n": "seven"}, "type integer"), ({"n": "10"}, "max 9"), ({"n": "-1"}, "min 0"), ({"n": "9" * 30}, "type integer"),
+        ({"c": "z"}, "allowed values"), ({"when": "soon"}, "type timestamp"), ({"when": "2025-02-30"}, "type timestamp"), ({"when": ""}, "not missing"),
+    ],
+)  # fmt: skip
+def test_clean_keeps_or_quarantines_with_the_reason(row: dict[str, Any], rule: str | None) -> None:
+    values = {"id": "1", "when": NOON, "n": "1", "c": "a", **row}
+    made = clean(
+        raw(**{name: [value] for name, value in values.items()}),
+        schema=SCHEMA,
+        task=TASK,
+        params=CleanParams(),
+    )
+    assert made.quarantine["rule"].to_pylist() == ([rule] if rule else [])
+    assert made.clean.num_rows == (0 if rule else 1)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["1", "2", "3", ""]), st.sampled_from([NOON, "x", ""]), st.text(max_size=3)
+        ),
+        min_size=1,
+        max_size=12,
+    )
+)
+def test_no_row_is_ever_lost(rows: list[tuple[str, str, str]]) -> None:
+    parts = raw(
+        id=[r[0] for r in rows], when=[r[1] for r in rows], n=[r[2] for r in rows], c=["a"] * len(rows)
+    )
+    made = clean(parts, schema=SCHEMA, task=TASK, params=CleanParams())
+    assert made.clean.num_rows + made.quarantine.num_rows == len(rows)
+    assert len(set(made.clean["id"].to_pylist())) == made.clean.num_rows
+    assert made.cleaning["rows_in"] == len(rows)
+
+
+def test_too_many_bad_rows_fail_with_the_worst_rules() -> None:
+    strict = Schema(SCHEMA.columns, max_quarantine=0.1)
+    with pytest.raises(BadDataError, match=r"n: type integer \(1 rows\)"):
+        clean(
+            raw(id=["1", "2"], when=[NOON, NOON], n=["x", "1"], c=["a", "a"]),
+            schema=strict,
+            task=TASK,
+            params=CleanParams(),
+        )
+    with pytest.raises(BadDataError, match="lacks columns of schema.yaml: c"):
+        clean(raw(id=["1"], when=[NOON], n=["1"]), schema=SCHEMA, task=TASK, params=CleanParams())
+
+
+def test_calendar_is_added_once() -> None:
+    made = features(daily(2), task=TASK, params=FeaturesParams())
+    assert made.select(["month", "weekday", "hour"]).to_pylist()[1] == {"month": 1, "weekday": 3, "hour": 0}
+    assert features(made, task=TASK, params=FeaturesParams()).num_columns == made.num_columns
+
+
+def test_labels_wait_until_they_are_known() -> None:
+    table = daily(10, delay=[20.0, None, *[5.0] * 8])
+    made = label(table, task=TASK, params=LabelParams("delay", at_least=15, known_after_days=3))
+    assert made.labels["late"].to_pylist() == [1, 0, 0, 0, 0, 0]
+    assert (made.labelling["unlabelled_missing"], made.labelling["unlabelled_not_yet"]) == (1, 3)
+    with pytest.raises(BadDataError, match="a label is 0 or 1"):
+        label(table, task=TASK, params=LabelParams("delay"))
+
+
+def test_split_keeps_the_future_out_and_sets_unlabelled_rows_aside() -> None:
+    table = daily(100, x=list(range(100)), secret=[number % 2 for number in range(100)])
+    labels = (
+        table.select(["id"])
+        .append_column("late", pa.array([n % 2 for n in range(100)], pa.int8()))
+        .slice(0, 80)
+    )
+    schema = Schema({"secret": Column("integer", "ignore")})
+    made = split(table, labels, task=TASK, schema=schema, params=SplitParams(0.25))
+    assert (made.train.num_rows, made.test.num_rows, made.live.num_rows) == (60, 20, 20)
+    assert max(made.train["when"].to_pylist()) < min(made.test["when"].to_pylist())
+    assert "secret" not in made.train.column_names
+    assert made.leakage["time_overlap"] is False
+
+
+def test_column_that_gives_the_label_away_is_named() -> None:
+    table = daily(200, leak=[float(n % 2) for n in range(200)])
+    labels = table.select(["id"]).append_column("late", pa.array([n % 2 for n in range(200)], pa.int8()))
+    made = split(table, labels, task=TASK, schema=Schema({}), params=SplitParams(0.25))
+    assert list(made.leakage["telling_columns"]) == ["leak"]
+
+
+def test_split_without_time_never_moves_old_rows() -> None:
+    timeless = Task("classification", "late", ("id",))
+    tests = []
+    for count in (300, 600):
+        table = daily(count)
+        labels = table.select(["id"]).append_column(
+            "late", pa.array([n % 2 for n in range(count)], pa.int8())
+        )
+        made = split(table, labels, task=timeless, schema=Schema({}), params=SplitParams(0.3))
+        tests.append({row for row in made.test["id"].to_pylist() if row < "r0300"})
+    assert tests[0] == tests[1]
