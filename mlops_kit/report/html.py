@@ -100,13 +100,13 @@ def _metrics(comparison: Comparison) -> str:
     return made + others
 
 
-_METRIC_COLUMNS = ("metric", "base", "this", "change", "interval", "", "verdict")
+_METRIC_COLUMNS = ("metric", "verdict", "base", "this", "change", "interval", "")
 
 
 def _metric_row(diff: MetricDiff) -> Row:
     arrow = {"higher": "↑", "lower": "↓"}.get(diff.direction or "", "")
     verdict = f'<span class="{CLASSES.get(diff.verdict, "")}">{text.SIGNS[diff.verdict]} {diff.verdict.value}</span>'
-    if diff.reason:
+    if diff.reason and diff.verdict not in (Verdict.BETTER, Verdict.WORSE):
         verdict += f'<br><span class="soft">{esc(diff.reason)}</span>'
     numbers = [
         _number(cell)
@@ -117,7 +117,7 @@ def _metric_row(diff: MetricDiff) -> Row:
             text.interval(diff),
         )
     ]
-    return (f"{esc(diff.name)} {arrow}", *numbers, _picture(diff), verdict)
+    return (f"{esc(diff.name)} {arrow}", verdict, *numbers, _picture(diff))
 
 
 def _picture(diff: MetricDiff) -> str:

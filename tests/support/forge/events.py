@@ -157,7 +157,7 @@ def pull_payload(host: GitHost, pull: Pull) -> dict[str, Any]:
 
     base = f"{host.url}/api/v3/repos/{pull.repo}"
     return {
-        "url": f"{base}/pulls/{pull.number}", "comments_url": f"{base}/issues/{pull.number}/comments", "id": 1000 + pull.number,
+        "url": f"{base}/pulls/{pull.number}", "issue_url": f"{base}/issues/{pull.number}", "comments_url": f"{base}/issues/{pull.number}/comments", "id": 1000 + pull.number,
         "number": pull.number, "title": pull.title, "state": pull.state, "merged": pull.merged, "user": {"login": pull.user, "type": "User"},
         "head": side(pull.head, pull.head_repo, pull.head_sha), "base": side(pull.base, pull.repo, pull.base_sha),
         "merge_commit_sha": pull.merge_sha, "mergeable": pull.mergeable, "html_url": f"{host.url}/{pull.repo}/pull/{pull.number}",

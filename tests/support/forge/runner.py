@@ -86,6 +86,7 @@ class Runner:
             "GITHUB_API_URL": f"{url}/api/v3",
             "GITHUB_RUN_ID": str(run.id),
             "GITHUB_ACTIONS": "true",
+            "GIT_TERMINAL_PROMPT": "0",
             "FORGE_SHA": run.sha,
             "FORGE_REF": run.ref,
             "FORGE_BASE_REF": f"refs/heads/{run.base_ref}" if run.base_ref else "",
