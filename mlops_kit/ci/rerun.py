@@ -11,12 +11,13 @@ from pathlib import Path
 
 from mlops_kit.artifacts.dvcfiles import read_pipeline
 from mlops_kit.artifacts.side import Side, SideInfo, read_side
+from mlops_kit.artifacts.store import open_store
 from mlops_kit.ci.providers import CiEvent
 from mlops_kit.ci.results import restore_results, save_results
 from mlops_kit.compare.compare import compare_sides
 from mlops_kit.compare.model import Comparison
 from mlops_kit.compare.verdict import exit_code
-from mlops_kit.errors import ExitCode, MlopsKitError, UnreadableSideError
+from mlops_kit.errors import ExitCode, MlopsKitError, RefusedError, UnreadableSideError
 from mlops_kit.outside import git
 from mlops_kit.outside.dvc import ReproResult, StageEvent, materialize, reproduce
 from mlops_kit.spec.load import read_lifecycle
@@ -48,6 +49,8 @@ def run_ci(root: Path, run: CiRun) -> CiResult:
 
     A failing stage is a result too. Raises UnreadableSideError when the base cannot be had in this clone.
     """
+    if run.event.name == "local":
+        _require_clean(root)
     base = resolve_base(root, run.event)
     label = _head_label(root, run.event)
     cache = root / ".dvc" / "cache"
@@ -68,6 +71,16 @@ def run_ci(root: Path, run: CiRun) -> CiResult:
     made = compare_sides(old, new, project=project)
     made = replace(made, ran=head.ran, notes=(*notes, *made.notes))
     return CiResult(made, exit_code(made))
+
+
+def _require_clean(root: Path) -> None:
+    """Raise RefusedError when files that git tracks have uncommitted changes: the report speaks of a commit."""
+    dirty = git.dirty_paths(root, untracked=False)
+    if dirty:
+        raise RefusedError(
+            f"{len(dirty)} files have uncommitted changes ({', '.join(dirty[:3])}), and this reports on a commit",
+            fix="git commit or git stash first; to see uncommitted work: mlops-kit run && mlops-kit compare",
+        )
 
 
 def resolve_base(root: Path, event: CiEvent) -> str | None:
@@ -144,10 +157,9 @@ def _base_side(root: Path, base: str | None, run: CiRun, notes: list[str]) -> Si
         side = read_side(tree, None)
         info = SideInfo("base", base, git.subject(root, base))
         predictions = side.predictions
-        if predictions is not None:
-            keep = Path(tempfile.mkdtemp(prefix="mlops-kit-base-")) / predictions.path.name
-            shutil.copyfile(predictions.path, keep)
-            predictions = replace(predictions, path=keep)
+        if predictions is not None:  # the worktree goes, the cache that it shares stays
+            blob = open_store(root).find(predictions.digest)
+            predictions = replace(predictions, path=blob) if blob else None
         unreadable = tuple(replace(item, side="base") for item in side.unreadable)
         return replace(side, info=info, predictions=predictions, unreadable=unreadable)
 

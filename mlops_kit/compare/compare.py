@@ -118,12 +118,14 @@ def _cut(table: PredictionTable, rows: np.ndarray[Any, Any]) -> PredictionTable:
     )
 
 
-def _intervals(shared: Shared, confidence: float) -> dict[str, Interval]:
+def _intervals(shared: Shared, confidence: float, only: frozenset[str] | None = None) -> dict[str, Interval]:
     if len(shared.old.key) < 2:
         return {}
     kind: Any = shared.new.task
     sides = (Scores(shared.old.actual, shared.old.score), Scores(shared.new.actual, shared.new.score))
-    return difference_intervals(kind, *sides, threshold=shared.new.threshold, confidence=confidence)
+    return difference_intervals(
+        kind, *sides, threshold=shared.new.threshold, confidence=confidence, only=only
+    )
 
 
 def _diff(
@@ -197,7 +199,7 @@ def _slice_diffs(shared: Shared, kpis: Kpis | None, confidence: float) -> tuple[
         kind: Any = cut.new.task
         old = compute_metrics(kind, cut.old.actual, cut.old.score, threshold=cut.new.threshold)
         new = compute_metrics(kind, cut.new.actual, cut.new.score, threshold=cut.new.threshold)
-        intervals = _intervals(cut, level)
+        intervals = _intervals(cut, level, frozenset(wanted))
         for name in wanted:
             if name in intervals and name in old and name in new:
                 diff = MetricDiff(name, old[name], new[name], direction_of(kpis, name), Verdict.NO_ERROR_BAR)

@@ -52,8 +52,9 @@ def difference_intervals(
     threshold: float = 0.5,
     confidence: float = 0.95,
     resamples: int = RESAMPLES,
+    only: frozenset[str] | None = None,
 ) -> dict[str, Interval]:
-    """Return, for each metric of `kind`, the interval of its difference new - old at level `confidence`.
+    """Return, for each metric of `kind` (or those in `only`), the interval of its difference new - old at level `confidence`.
 
     Both sides hold the same rows in the same order. Metrics that need both classes are left out when a class is missing.
     """
@@ -62,14 +63,16 @@ def difference_intervals(
     same_labels = bool(np.array_equal(old.actual, new.actual))
     parts = (_row_parts(kind, old, threshold), _row_parts(kind, new, threshold))
     ranked = _ranked_metrics(kind, old, new)
-    names = sorted([*_FROM_SUMS[kind], *ranked])
+    ranked = {name: sides for name, sides in ranked.items() if only is None or name in only}
+    summed = {name: function for name, function in _FROM_SUMS[kind].items() if only is None or name in only}
+    names = sorted([*summed, *ranked])
     draws = np.empty((resamples, len(names)))
     rng = np.random.default_rng(SEED)
     count = len(old.actual)
     for number in range(resamples):
         weights = np.bincount(rng.integers(0, count, count), minlength=count).astype(np.float64)
         sums = [dict(zip(part[0], weights @ part[1], strict=True)) for part in parts]
-        values = {name: function(sums[1]) - function(sums[0]) for name, function in _FROM_SUMS[kind].items()}
+        values = {name: function(sums[1]) - function(sums[0]) for name, function in summed.items()}
         for name, sides in ranked.items():
             if name != "roc_auc" or not same_labels:
                 values[name] = sides[1].weighted(weights) - sides[0].weighted(weights)

@@ -221,9 +221,11 @@ class BlobReader:
         return content if header[-2] == b"blob" else None
 
 
-def dirty_paths(root: Path, paths: Sequence[str] = ()) -> list[str]:
-    """Return the paths with uncommitted changes, untracked ones included, limited to `paths` if given."""
+def dirty_paths(root: Path, paths: Sequence[str] = (), *, untracked: bool = True) -> list[str]:
+    """Return the paths with uncommitted changes, limited to `paths` if given; untracked ones count unless told otherwise."""
     out = _git(root, "status", "--porcelain", "-z", "--untracked-files=all", "--", *paths).stdout.decode(
         "utf-8", "surrogateescape"
     )
-    return [entry[3:] for entry in out.split("\0") if len(entry) > 3]
+    return [
+        entry[3:] for entry in out.split("\0") if len(entry) > 3 and (untracked or not entry.startswith("??"))
+    ]
