@@ -36,8 +36,7 @@ def run_guarded(arguments: Sequence[str]) -> int:
         error.show()
         return int(ExitCode.USAGE)
     except (KeyboardInterrupt, typer.Abort):
-        _say("interrupted; finished stages are kept, the next run goes on from there")
-        return int(ExitCode.INTERRUPTED)
+        return _interrupted()
     except BrokenPipeError:
         # The reader of our output (`| head`) has gone: no error, and nothing more to flush.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -46,6 +45,8 @@ def run_guarded(arguments: Sequence[str]) -> int:
         _say(f"error: unexpected {type(error).__name__}: {error}")
         _say(f"  {ISSUE_HINT}: {write_log(arguments)}")
         return int(ExitCode.UNEXPECTED)
+    if result == ExitCode.INTERRUPTED:  # typer turns the interrupt into this result
+        return _interrupted()
     return result if isinstance(result, int) else 0
 
 
@@ -68,6 +69,11 @@ def write_log(arguments: Sequence[str]) -> Path:
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write("\n".join(lines))
     return Path(name)
+
+
+def _interrupted() -> int:
+    _say("interrupted; what was finished is kept, the same command goes on from there")
+    return int(ExitCode.INTERRUPTED)
 
 
 def _say(text: str) -> None:

@@ -238,6 +238,7 @@ def test_interrupt_is_130(
 
     monkeypatch.setattr("mlops_kit.project.desired.desired_files", interrupted)
     assert run_guarded(["generate"]) == ExitCode.INTERRUPTED
+    assert "interrupted; what was finished is kept" in capsys.readouterr().err
 
 
 def test_unexpected_error_writes_a_log_with_versions(
