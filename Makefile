@@ -37,10 +37,10 @@ demo: .tools/.ready
 	$(BIN)/python scripts/demo.py
 
 test: .tools/.ready
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 quick: $(BIN)/.ready
-	$(BIN)/python -m pytest -n 2 -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 check: lint types floors generated
 

@@ -79,7 +79,6 @@ def test_token_of_a_fork_can_only_read() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("forge")
 def test_description_finds_what_is_wrong_with_a_request() -> None:
     description = Description(ForgeTools.find().openapi)
     operation = description.find("POST", "/repos/a/b/issues/3/comments")
@@ -130,7 +129,6 @@ def forge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Forge, Pat
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("forge")
 def test_push_really_runs_the_workflow(forge: tuple[Forge, Path]) -> None:
     running, _ = forge
     [run] = running.runs("push")
@@ -146,7 +144,6 @@ def test_push_really_runs_the_workflow(forge: tuple[Forge, Path]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("forge")
 def test_failing_job_is_a_failed_run_and_strangers_cannot_push(forge: tuple[Forge, Path]) -> None:
     running, work = forge
     (work / "fail.txt").write_text("")
@@ -165,7 +162,6 @@ def test_failing_job_is_a_failed_run_and_strangers_cannot_push(forge: tuple[Forg
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("forge")
 def test_independent_client_understands_the_forge(forge: tuple[Forge, Path]) -> None:
     from github import Auth, Github
 

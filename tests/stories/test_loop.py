@@ -1,6 +1,7 @@
 """The loop that people come for: push, CI retrains, one honest comment; forks get a comment and nothing else.
 
-Real git, real DVC, real workflow runs (act), a real package installation, on loopback. The tests of this file build on each other.
+Real git, real DVC, real workflow runs (act), a real package installation, on loopback. The tests of this file build on each other: one worker
+runs them, in their order (`--dist loadfile`).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from mlops_kit.artifacts.canonical.archives import gzip_bytes
 from tests.support.forge import Forge
 from tests.support.world import build_wheel, ci_environment, clone, edit, git, pin_to_installed, run_kit
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("forge")]
+pytestmark = pytest.mark.slow
 REPO = "acme/flights"
 SECRET = "s3cr3t-deploy-key"
 

@@ -30,9 +30,10 @@ def run_kit(*args: str, cwd: Path, check: bool = True) -> subprocess.CompletedPr
 
 def git(folder: Path, *args: str) -> str:
     """Run git in a folder and return its output."""
-    return subprocess.run(
-        ["git", "-C", str(folder), *args], check=True, capture_output=True, text=True
-    ).stdout.strip()
+    done = subprocess.run(["git", "-C", str(folder), *args], capture_output=True, text=True)
+    if done.returncode:
+        raise AssertionError(f"git {' '.join(args)} ended with {done.returncode}: {done.stderr}")
+    return done.stdout.strip()
 
 
 def build_wheel(folder: Path) -> Path:
