@@ -71,7 +71,7 @@ def plan_from_data(data: Path, target: str, inferred: Inferred) -> Plan:
     classification = inferred.kind == "classification"
     label = f"{target}_label"
     if not classification:
-        merged["steps"] |= {"train": {"uses": "train.regressor"}, "evaluate": {"uses": "evaluate.regression"}}
+        merged["steps"]["evaluate"] = {"uses": "evaluate.regression"}
     params = merged["params"]
     params["acquire"] = {"source": f"data/source/{data.name}", "by_month": inferred.time is not None}
     params["label"] = inferred.label

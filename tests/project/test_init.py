@@ -48,7 +48,7 @@ def test_project_is_committed_whole_and_loads_back(made: tuple[Path, float]) -> 
 def test_ejected_step_is_the_library_s_own_file(made: tuple[Path, float]) -> None:
     from mlops_kit.steps.catalog import CATALOG, module_file
 
-    assert (made[0] / "steps/train.py").read_bytes() == module_file(CATALOG["train.classifier"]).read_bytes()
+    assert (made[0] / "steps/train.py").read_bytes() == module_file(CATALOG["train.boosting"]).read_bytes()
 
 
 def test_eject_changes_one_line_and_refuses_a_second_time(made: tuple[Path, float], tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from mlops_kit import BadDataError, dump_model
 from mlops_kit.artifacts.kinds import load_artifact, save_artifact
 from mlops_kit.spec.model import Kpi, Kpis, Task
 from mlops_kit.steps.model.evaluate_classification import Evaluated, EvaluateParams, evaluate
-from mlops_kit.steps.model.train_classifier import TrainParams, train
+from mlops_kit.steps.model.train_boosting import TrainParams, train
 from mlops_kit.steps.post.deploy_manifests import DeployParams, deploy
 from mlops_kit.steps.post.monitor_drift import MonitorParams, compare_column, monitor
 from mlops_kit.steps.post.package_bundle import package
@@ -52,7 +52,7 @@ def test_training_twice_gives_the_same_bytes(model: Any) -> None:
 
 
 def test_one_class_cannot_be_trained() -> None:
-    with pytest.raises(BadDataError, match="1 classes of `y`"):
+    with pytest.raises(BadDataError, match="1 different values of `y`"):
         train(table(50).assign(y=1), task=TASK, params=TrainParams())
 
 

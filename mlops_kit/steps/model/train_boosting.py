@@ -1,4 +1,4 @@
-"""Train a gradient-boosted classifier on the training rows.
+"""Train gradient-boosted trees on the training rows, a classifier or a regressor by the kind of the task.
 
 Texts become category codes, numbers pass through, missing values are understood. The key, the time and the target are never
 features. Early stopping is off, so the same rows and parameters give the same model, byte by byte.
@@ -40,20 +40,21 @@ class Trained(NamedTuple):
 def train(train: Table, *, task: Task, params: TrainParams) -> Trained:
     """Fit a scikit-learn pipeline: category codes for texts, then gradient boosting."""
     from sklearn.compose import ColumnTransformer
-    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
     from sklearn.pipeline import Pipeline
     from sklearn.preprocessing import OrdinalEncoder
 
     features = train[feature_columns(list(train.columns), task)]
     target = train[task.target]
+    kinds = {"classification": HistGradientBoostingClassifier, "regression": HistGradientBoostingRegressor}
     if target.nunique() < 2:
         raise BadDataError(
-            f"the training rows have {target.nunique()} classes of `{task.target}`, not two",
+            f"the training rows have {target.nunique()} different values of `{task.target}`",
             fix="look at label and split in params.yaml",
         )
     texts = [name for name in features.columns if features[name].dtype.kind not in "biuf"]
     encode = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2)
-    boost = HistGradientBoostingClassifier(
+    boost = kinds[task.kind](
         learning_rate=params.learning_rate,
         max_iter=params.max_iter,
         max_leaf_nodes=params.max_leaf_nodes,
