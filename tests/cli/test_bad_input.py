@@ -282,3 +282,14 @@ def test_dirty_tree_is_compared_and_git_is_left_alone(
 def run_and_read(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> str:
     assert run_guarded(arguments) == ExitCode.UNREADABLE
     return capsys.readouterr().out
+
+
+def test_ci_run_refuses_uncommitted_work_outside_of_ci(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edit(project / "params.yaml", "max_iter: 60", "max_iter: 61")
+    before = snapshot(project)
+    assert "uncommitted changes (params.yaml)" in says(
+        capsys, ExitCode.REFUSED, "ci", "run", "--out", str(project.parent / "report")
+    )
+    assert snapshot(project) == before
