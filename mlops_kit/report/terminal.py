@@ -98,7 +98,7 @@ def _table(rows: list[tuple[str, MetricDiff]]) -> Table:
         ("interval", "right"),
         ("verdict", "left"),
     ):
-        table.add_column(name, justify=side, overflow="fold")  # type: ignore[arg-type]
+        table.add_column(name, justify=side, overflow="fold", no_wrap=side == "right")  # type: ignore[arg-type]
     for where, diff in rows:
         arrow = {"higher": "↑", "lower": "↓"}.get(diff.direction or "", " ")
         name = f"{text.visible(where)} {text.visible(diff.name)} {arrow}".strip()

@@ -50,19 +50,19 @@ def html_text(text: str, *, longest: int = 4 * LONGEST) -> str:
 
 
 def number(value: float | None) -> str:
-    """Return a metric's value; large whole numbers with thousands separators, others with six significant digits."""
+    """Return a metric's value; large whole numbers with thousands separators, others with five significant digits."""
     if value is None:
         return "–"
     if value == int(value) and abs(value) < 1e15:
         return f"{int(value):,}"
-    return f"{value:.6g}" if abs(value) < 1e6 else f"{value:,.0f}"
+    return f"{value:.5g}" if abs(value) < 1e5 else f"{value:,.0f}"
 
 
 def signed(value: float | None) -> str:
-    """Return a difference with its sign and four significant digits."""
+    """Return a difference with its sign and three significant digits."""
     if value is None:
         return "–"
-    return "0" if value == 0 else f"{value:+.4g}"
+    return "0" if value == 0 else f"{value:+.3g}"
 
 
 def interval(diff: MetricDiff) -> str:
