@@ -24,9 +24,10 @@ $(BIN)/.ready: requirements-dev.lock requirements-uv.lock pyproject.toml
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e .
 	touch $@
 
-# GitHub's API description, against which the forge in a box validates every request and response.
+# What the forge in a box needs: GitHub's API description, and uv's cache for runs without network.
 .tools/.ready: $(BIN)/.ready
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm install --prefix .tools --no-package-lock --no-audit --no-fund --silent @octokit/openapi@23.0.2
+	$(BIN)/python -m tests.support.warm
 	touch $@
 
 setup: $(BIN)/.ready
