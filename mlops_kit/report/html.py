@@ -75,11 +75,11 @@ def _kpis(comparison: Comparison) -> str:
             for part in (kpi.reason, kpi.on_breach if kpi.status is KpiStatus.FAIL else "", kpi.owner)
             if part
         )
-        rows.append((esc(kpi.name), esc(kpi.promise), _number(text.number(kpi.value)), status, esc(what)))
+        rows.append((esc(kpi.name), status, _number(text.number(kpi.value)), esc(kpi.promise), esc(what)))
     return _table(
         "KPIs",
         "Promises of kpis.yaml, broken ones first.",
-        ("metric", "promise", "value", "status", "what to know"),
+        ("metric", "status", "value", "promise", "what to know"),
         rows,
     )
 
