@@ -2,7 +2,7 @@
 
 The rule, for a difference D with its interval [low, high] at the level of kpis.yaml (95 % if unset), taken for each metric by itself:
 
-* *better* or *worse* needs two things: the interval, widened by three tenths (more for precision and recall), excludes zero, and |D| is at least the smallest
+* *better* or *worse* needs two things: the interval, widened by half (more for precision and recall), excludes zero, and |D| is at least the smallest
   difference that matters. Neither is cosmetic. An interval over test rows says nothing about the randomness of training: two models
   that differ in the seed alone differ a little for real. Unwidened, 200 pairs of random forests that differed in the seed alone were
   called better or worse by F1 in 10 % of cases at a nominal 5 %; widened, in at most 5 % by every metric (tests/compare/
@@ -28,7 +28,7 @@ MIN_EFFECT = 0.005
 MIN_EFFECT_RELATIVE = 0.01
 MARGIN = 0.02
 MARGIN_RELATIVE = 0.04
-SEED_ALLOWANCE = 1.3
+SEED_ALLOWANCE = 1.5
 # Where the threshold falls among the scores moves with the seed for all rows together, which rows drawn one by one cannot show.
 # Recall feels it most: at 1.3 it called 12 % of pairs that differed in the seed alone.
 SEED_ALLOWANCES = {"precision": 1.8, "recall": 2.2}
