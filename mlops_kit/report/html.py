@@ -41,7 +41,7 @@ def render(comparison: Comparison) -> str:
 <main>
 {body}
 </main>
-<footer><p>Intervals ({comparison.confidence:.0%}) are for the change on the same test rows. ↑ higher is better, ↓ lower is better.</p></footer>
+<footer><p>Intervals ({text.percent(comparison.confidence)}) are for the change on the same test rows. ↑ higher is better, ↓ lower is better.</p></footer>
 </body>
 </html>
 """
@@ -184,7 +184,7 @@ def _stages(comparison: Comparison) -> str:
 
 
 def _ran(comparison: Comparison) -> str:
-    rows = [(esc(stage), _number(f"{seconds:.1f}")) for stage, seconds in comparison.ran]
+    rows = [(esc(stage), _number(f"{seconds:,.1f}")) for stage, seconds in comparison.ran]
     return _table(
         "Stages that ran here",
         "All others were unchanged or came from the cache.",

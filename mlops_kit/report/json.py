@@ -10,29 +10,32 @@ from dataclasses import asdict, fields, is_dataclass
 from enum import StrEnum
 from typing import Any, Literal, Union, get_args, get_origin
 
-from mlops_kit.compare.model import Comparison
+from mlops_kit.compare.model import Comparison, StageChange, Unreadable, ValueChange
 from mlops_kit.errors import UnreadableSideError
+from mlops_kit.report.limits import MAX_BYTES, MAX_DEPTH, MAX_ROWS, MAX_TEXT, shorten
 from mlops_kit.spec.build import field_types
 
 VERSION = 1
-MAX_BYTES = 1_000_000
-MAX_ROWS = 2_000
-MAX_TEXT = 4_000
-MAX_DEPTH = 8
+# Fields that are text for the type checker and one of a few words by their docstrings.
+WORDS: dict[tuple[type, str], tuple[str, ...]] = {
+    (StageChange, "kind"): ("added", "removed", "rerun", "output"),
+    (ValueChange, "kind"): ("added", "removed", "changed"),
+    (Unreadable, "side"): ("base", "head"),
+}
 
 
 def dumps(comparison: Comparison) -> str:
-    """Return the comparison as canonical JSON."""
-    return (
-        json.dumps(
-            {"version": VERSION, **asdict(comparison)},
-            indent=1,
-            sort_keys=True,
-            ensure_ascii=False,
-            allow_nan=False,
-        )
-        + "\n"
-    )
+    """Return the comparison as canonical JSON that `loads` takes; what is beyond its limits is cut, and a note says so.
+
+    Raises ValueError for a number that is not finite.
+    """
+    return shorten({"version": VERSION, **asdict(comparison)}, _encode)
+
+
+def _encode(tree: Mapping[str, Any]) -> str:
+    text = json.dumps(tree, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+    # File names that are not UTF-8 come with lone surrogates, which only an escape can write.
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def loads(content: str | bytes) -> Comparison:
@@ -40,16 +43,26 @@ def loads(content: str | bytes) -> Comparison:
 
     Raises UnreadableSideError naming the first thing that is too large, of the wrong type, not finite or unknown.
     """
-    if len(content) > MAX_BYTES:
+    size = len(content) if isinstance(content, bytes) else len(content.encode("utf-8", "surrogatepass"))
+    if size > MAX_BYTES:
         raise _refuse("report", f"larger than {MAX_BYTES:,} bytes")
     try:
-        value = json.loads(content)
+        value = json.loads(content, object_pairs_hook=_object_of)
     except (ValueError, RecursionError) as error:
         raise _refuse("report", f"not JSON ({type(error).__name__})") from None
-    if not isinstance(value, dict) or value.pop("version", None) != VERSION:
+    version = value.pop("version", None) if isinstance(value, dict) else None
+    if version != VERSION or isinstance(version, bool):
         raise _refuse("report", f"not a report of version {VERSION}")
     result: Comparison = _read(Comparison, value, "report")
+    _require(0 < result.confidence < 1, result.confidence, "report.confidence")
     return result
+
+
+def _object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        raise ValueError("a key stands twice")
+    return made
 
 
 def _refuse(where: str, why: str) -> UnreadableSideError:
@@ -82,6 +95,9 @@ def _read_object(cls: type, value: Any, where: str) -> Any:
     _require(isinstance(value, dict) and set(value) <= set(hints), value, where)
     required = {item.name for item in fields(cls)}
     _require(required <= set(value), value, where)
+    for name, item in value.items():
+        words = WORDS.get((cls, name))
+        _require(words is None or item in words, item, f"{where}.{name}")
     return cls(**{name: _read(hints[name], item, f"{where}.{name}") for name, item in value.items()})
 
 
@@ -99,30 +115,32 @@ def _read_list(wanted: Any, value: Any, where: str) -> tuple[Any, ...]:
 
 def _read_scalar(wanted: Any, value: Any, where: str) -> Any:
     if wanted is float:
-        _require(
-            isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value),
-            value,
-            where,
-        )
+        _require(_is_number(value), value, where)
         return float(value)
     if wanted is int:
-        return _require(
-            isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**53, value, where
-        )
+        return _require(isinstance(value, int) and _is_number(value) and abs(value) < 2**53, value, where)
     _require(wanted is str and isinstance(value, str) and len(value) <= MAX_TEXT, value, where)
     return value
 
 
+def _is_number(value: Any) -> bool:
+    """Return whether `value` is a number that a float can hold; a whole number of 400 digits is none."""
+    try:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:
+        return False
+
+
 def _json_value(value: Any, where: str, depth: int) -> Any:
-    _require(depth <= MAX_DEPTH, "nested too deep", where)
+    _require(depth <= MAX_DEPTH, value, where)
     if isinstance(value, Mapping):
-        _require(len(value) <= MAX_ROWS, value, where)
-        return {str(key)[:MAX_TEXT]: _json_value(item, where, depth + 1) for key, item in value.items()}
+        _require(len(value) <= MAX_ROWS and all(len(key) <= MAX_TEXT for key in value), value, where)
+        return {key: _json_value(item, where, depth + 1) for key, item in value.items()}
     if isinstance(value, list):
         _require(len(value) <= MAX_ROWS, value, where)
         return [_json_value(item, where, depth + 1) for item in value]
-    if isinstance(value, float):
-        _require(math.isfinite(value), value, where)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        _require(_is_number(value), value, where)
     if isinstance(value, str):
         _require(len(value) <= MAX_TEXT, value, where)
     return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from mlops_kit.compare.model import Comparison, KpiStatus, MetricDiff
@@ -10,25 +11,38 @@ from mlops_kit.report.text import markdown_text as md
 
 LIMIT = 65_000
 ICONS = {"better": "🟢", "worse": "🔴", "breach": "🔴", "failed": "🔴", "unreadable": "🟠"}
-FOLDED_ROWS = (400, 100, 30, 10, 3, 0)
+# Rows of folded sections and of what stands above them, tried in this order until the comment is short enough.
+STEPS = ((400, 100), (100, 40), (30, 20), (10, 20), (3, 20), (0, 20), (0, 8), (0, 3), (0, 1))
 
 
 def render(comparison: Comparison, *, limit: int = LIMIT) -> str:
-    """Return the comparison as Markdown of at most `limit` characters; folded sections lose rows first, the verdict never does."""
-    for rows in FOLDED_ROWS:
-        made = _render(comparison, rows)
+    """Return the comparison as Markdown of at most `limit` characters.
+
+    What does not fit loses whole rows, each time with their number: folded sections first, then the tables above them, then all but
+    the verdict. Only a limit below the length of the verdict cuts that.
+    """
+    for rows, most in STEPS:
+        made = _render(comparison, rows, most)
         if len(made) <= limit:
             return made
-    return _head(comparison)[:limit]
+    return _only_head(comparison, limit)
 
 
-def _render(comparison: Comparison, rows: int) -> str:
+def _only_head(comparison: Comparison, limit: int) -> str:
+    head = _head(comparison)
+    more = f"{head}\n\nThe rest does not fit here; the report has it.\n"
+    if len(more) <= limit:
+        return more
+    return re.sub(r"&[^;]{0,8}$", "", head[:limit])  # half a character reference is left out
+
+
+def _render(comparison: Comparison, rows: int, most: int) -> str:
     parts = [
         _head(comparison),
         _failure(comparison),
-        _unreadable(comparison),
-        _kpis(comparison, max(rows, 20)),
-        _metrics(comparison, max(rows, 20)),
+        _unreadable(comparison, most),
+        _kpis(comparison, most),
+        _metrics(comparison, rows, most),
     ]
     parts += [section(comparison, rows) for section in (_slices, _params, _contract, _stages, _ran, _notes)]
     parts.append(_foot(comparison))
@@ -50,12 +64,12 @@ def _failure(comparison: Comparison) -> str:
     return "````text\n" + "\n".join(lines) + "\n````"
 
 
-def _unreadable(comparison: Comparison) -> str:
+def _unreadable(comparison: Comparison, most: int) -> str:
     rows = [
-        f"| {item.side} | {md(item.what)} | {md(item.reason)} | {md(item.fix)} |"
-        for item in comparison.unreadable[:20]
+        f"| {md(item.side)} | {md(item.what)} | {md(item.reason)} | {md(item.fix)} |"
+        for item in comparison.unreadable
     ]
-    return _table(("side", "what", "why it could not be read", "mend it with"), "llll", rows)
+    return _table(("side", "what", "why it could not be read", "mend it with"), "llll", _cut(rows, most))
 
 
 def _kpis(comparison: Comparison, most: int) -> str:
@@ -76,16 +90,21 @@ def _kpis(comparison: Comparison, most: int) -> str:
 _KPI_ORDER = (KpiStatus.FAIL, KpiStatus.SKIP, KpiStatus.PASS)
 
 
-def _metrics(comparison: Comparison, most: int) -> str:
+def _metrics(comparison: Comparison, rows: int, most: int) -> str:
     judged = [diff for diff in comparison.metrics if diff.low is not None]
-    plain = [
-        diff
-        for diff in comparison.metrics
-        if diff.low is None and (diff.change or diff.old is None or diff.new is None)
-    ]
-    same = [diff for diff in comparison.metrics if diff.low is None and diff not in plain]
+    others = [diff for diff in comparison.metrics if diff.low is None]
+    plain = [diff for diff in others if diff.change != 0]  # None: a side does not have it
+    same = [diff for diff in others if diff.change == 0]
     shown = _table(
-        ("", "metric", "base", "this", "change", f"{comparison.confidence:.0%} interval", "verdict"),
+        (
+            "",
+            "metric",
+            "base",
+            "this",
+            "change",
+            f"{text.percent(comparison.confidence)} interval",
+            "verdict",
+        ),
         "llrrrrl",
         _cut([_row(d) for d in judged], most),
     )
@@ -94,7 +113,7 @@ def _metrics(comparison: Comparison, most: int) -> str:
         ("", "metric", "base", "this", "change", "", "verdict"),
         "llrrrrl",
         [_row(d) for d in (*plain, *same)],
-        most,
+        rows,
     )
     if not judged and rest:
         return _table(
@@ -152,25 +171,32 @@ def _contract(comparison: Comparison, most: int) -> str:
 
 def _stages(comparison: Comparison, most: int) -> str:
     rows = [
-        f"| {md(stage.name)} | {stage.kind} | {md(', '.join(stage.reasons), longest=400)} |"
+        f"| {md(stage.name)} | {md(stage.kind)} | {md(', '.join(stage.reasons), longest=400)} |"
         for stage in comparison.stages
     ]
     return _fold(f"Stages that differ: {len(rows)}", ("stage", "", "because of"), "lll", rows, most)
 
 
 def _ran(comparison: Comparison, most: int) -> str:
-    rows = [f"| {md(stage)} | {seconds:.1f} |" for stage, seconds in comparison.ran]
+    rows = [f"| {md(stage)} | {seconds:,.1f} |" for stage, seconds in comparison.ran]
     total = sum(seconds for _, seconds in comparison.ran)
     return _fold(
-        f"Stages that ran here: {len(rows)} in {total:.0f} s", ("stage", "seconds"), "lr", rows, most
+        f"Stages that ran here: {len(rows)} in {total:,.0f} s", ("stage", "seconds"), "lr", rows, most
     )
 
 
 def _notes(comparison: Comparison, most: int) -> str:
     if not comparison.notes:
         return ""
-    lines = "\n".join(f"- {md(note, longest=400)}" for note in comparison.notes[: max(most, 3)])
-    return f"<details><summary>Notes: {len(comparison.notes)}</summary>\n\n{lines}\n\n</details>"
+    shown = comparison.notes[: max(most, 3)]
+    lines = [f"- {md(note, longest=400)}" for note in shown]
+    if len(shown) < len(comparison.notes):
+        lines.append(f"- … and {len(comparison.notes) - len(shown)} more")
+    return (
+        f"<details><summary>Notes: {len(comparison.notes)}</summary>\n\n"
+        + "\n".join(lines)
+        + "\n\n</details>"
+    )
 
 
 def _foot(comparison: Comparison) -> str:

@@ -45,44 +45,51 @@ def render(comparison: Comparison) -> Group:
         ),
     ]
     parts += [
+        Text(text.visible(line, longest=300), style="red") for line in comparison.failure.splitlines()[-30:]
+    ]
+    parts += [
         Text(
-            f"! {i.side}: {text.visible(i.what)} {text.visible(i.reason)}\n  fix: {text.visible(i.fix)}",
+            f"! {text.visible(i.side)}: {text.visible(i.what)} {text.visible(i.reason)}\n  fix: {text.visible(i.fix)}",
             style="yellow",
         )
         for i in comparison.unreadable
     ]
-    parts += [_kpi_line(comparison), *_metric_tables(comparison)]
-    parts += [Text(line) for line in _change_lines(comparison)]
+    parts += [*_kpi_lines(comparison), *_metric_tables(comparison)]
+    parts += _change_lines(comparison)
     parts += [Text(f"note: {text.visible(note, longest=400)}", style="dim") for note in comparison.notes]
     return Group(*parts)
 
 
-def _kpi_line(comparison: Comparison) -> RenderableType:
+def _kpi_lines(comparison: Comparison) -> list[RenderableType]:
     from rich.text import Text
 
-    made = Text()
-    for kpi in comparison.kpis:
+    order = (KpiStatus.FAIL, KpiStatus.SKIP, KpiStatus.PASS)
+    made: list[RenderableType] = []
+    for kpi in sorted(comparison.kpis, key=lambda kpi: order.index(kpi.status)):
         why = f" ({text.visible(kpi.reason)})" if kpi.reason else ""
-        line = f"{text.KPI_SIGNS[kpi.status]} KPI {text.visible(kpi.name)} {text.visible(kpi.promise)}: {text.number(kpi.value)}{why}\n"
-        made.append(line, style=KPI_STYLES[kpi.status])
-    made.rstrip()
+        line = f"{text.KPI_SIGNS[kpi.status]} KPI {text.visible(kpi.name)} {text.visible(kpi.promise)}: {text.number(kpi.value)}{why}"
+        if kpi.status is KpiStatus.FAIL:
+            line += "".join(f"\n    {text.visible(part)}" for part in (kpi.on_breach, kpi.owner) if part)
+        made.append(Text(line, style=KPI_STYLES[kpi.status]))
     return made
 
 
-def _metric_tables(comparison: Comparison) -> list[Table]:
-    changed = [
-        diff
-        for diff in comparison.metrics
-        if diff.low is not None or diff.change or diff.old is None or diff.new is None
-    ]
-    tables = []
-    if changed:
-        tables.append(_table([("", diff) for diff in changed[:MOST]]))
-    if comparison.slices:
-        tables.append(
-            _table([(f"{part.column}={part.value}", part.diff) for part in comparison.slices[:MOST]])
-        )
-    return tables
+def _metric_tables(comparison: Comparison) -> list[RenderableType]:
+    changed = [("", diff) for diff in comparison.metrics if diff.low is not None or diff.change != 0]
+    same = len(comparison.metrics) - len(changed)
+    slices = [(f"{part.column}={part.value}", part.diff) for part in comparison.slices]
+    made: list[RenderableType] = []
+    for rows, what in ((changed, "metrics"), (slices, "slices")):
+        made += [_table(rows[:MOST])] if rows else []
+        made += _left_out(len(rows), what)
+    if same and changed:
+        made.append(_plain(f"{same} other {'metric' if same == 1 else 'metrics'}: unchanged"))
+    return made
+
+
+def _left_out(count: int, what: str) -> list[RenderableType]:
+    said = f"… and {count - MOST:,} more {what}; all of them: mlops-kit compare --md"
+    return [_plain(said)] if count > MOST else []
 
 
 def _table(rows: list[tuple[str, MetricDiff]]) -> Table:
@@ -114,13 +121,23 @@ def _table(rows: list[tuple[str, MetricDiff]]) -> Table:
     return table
 
 
-def _change_lines(comparison: Comparison) -> list[str]:
-    lines = []
-    for change in (*comparison.kpi_changes, *comparison.params)[:MOST]:
+def _change_lines(comparison: Comparison) -> list[RenderableType]:
+    lines: list[RenderableType] = []
+    changes = (*comparison.kpi_changes, *comparison.params)
+    for change in changes[:MOST]:
         old = text.value_text(change.old, absent=change.kind == "added")
         new = text.value_text(change.new, absent=change.kind == "removed")
-        lines.append(f"{text.visible(change.name)}: {text.visible(old)} → {text.visible(new)}")
+        lines.append(_plain(f"{text.visible(change.name)}: {text.visible(old)} → {text.visible(new)}"))
+    lines += _left_out(len(changes), "changed values")
     for stage in comparison.stages[:MOST]:
         because = f" because of {text.visible(', '.join(stage.reasons))}" if stage.reasons else ""
-        lines.append(f"stage {text.visible(stage.name)}: {stage.kind}{because}")
-    return lines
+        lines.append(_plain(f"stage {text.visible(stage.name)}: {text.visible(stage.kind)}{because}"))
+    lines += _left_out(len(comparison.stages), "stages")
+    ran = [f"{text.visible(stage)} {seconds:,.1f} s" for stage, seconds in comparison.ran]
+    return [*lines, _plain(f"ran here: {', '.join(ran)}")] if ran else lines
+
+
+def _plain(line: str) -> RenderableType:
+    from rich.text import Text
+
+    return Text(line)

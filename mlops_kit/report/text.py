@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 import re
 import unicodedata
 
@@ -18,7 +19,13 @@ SIGNS = {
 }
 KPI_SIGNS = {KpiStatus.PASS: "✓", KpiStatus.FAIL: "✗", KpiStatus.SKIP: "–"}
 LONGEST = 160
+_LARGEST = 1e15  # beyond this a float no longer holds every whole number
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+!|~@&:$=^-])")
+# What a host looks for in the finished text, where a character reference is a character again: mentions, mail addresses, #1, GH-1,
+# addresses of pages, :emoji:. `&#64;name` still notifies its bearer (github/cmark-gfm issue 181); a break after the sign does not.
+_BREAK = "\u200b"
+_JOINTS = re.compile(r"@|#(?=\d)|GH-(?=\d)|:(?=//|[\w+-]+:)|www\.", re.IGNORECASE)
+_SHA = re.compile(r"\b([0-9a-f]{9})[0-9a-f]{31}\b")
 
 
 def visible(text: str, *, longest: int = LONGEST) -> str:
@@ -36,11 +43,13 @@ def _escape_character(character: str) -> str:
 
 
 def markdown_text(text: str, *, longest: int = LONGEST) -> str:
-    """Return untrusted `text` for Markdown: no markup, mention, reference, link or HTML comes to life."""
-    shown = visible(text, longest=longest)
+    """Return untrusted `text` for Markdown: no markup, mention, reference, link, emoji or HTML comes to life."""
+    shown = _JOINTS.sub(lambda found: found[0] + _BREAK, visible(text, longest=longest))
     shown = _MARKDOWN.sub(lambda found: f"&#{ord(found[1])};", shown)
-    # A bare address becomes a link by itself; a zero-width joiner would hide, so the dot is written as a character reference.
-    shown = re.sub(r"(?i)\b(www)\.", r"\1&#46;", shown)
+    shown = re.sub(
+        r"(?i)(www)\.", r"\1&#46;", shown
+    )  # this link is made from the source text, before references are read
+    shown = shown.replace(_BREAK, "&#8203;")
     return re.sub(r"^(\d+)\.(?=\s|$)", r"\1&#46;", shown)  # would begin a numbered list
 
 
@@ -50,19 +59,28 @@ def html_text(text: str, *, longest: int = 4 * LONGEST) -> str:
 
 
 def number(value: float | None) -> str:
-    """Return a metric's value; large whole numbers with thousands separators, others with five significant digits."""
+    """Return a metric's value: five significant digits, whole numbers in full and large ones with thousands separators."""
     if value is None:
         return "–"
-    if value == int(value) and abs(value) < 1e15:
+    if not math.isfinite(value) or abs(value) >= _LARGEST:
+        return f"{value:.5g}"
+    if value == int(value):
         return f"{int(value):,}"
-    return f"{value:.5g}" if abs(value) < 1e5 else f"{value:,.0f}"
+    return f"{value:,.0f}" if abs(value) >= 99_999.5 else f"{value:.5g}"
 
 
 def signed(value: float | None) -> str:
-    """Return a difference with its sign and three significant digits."""
+    """Return a difference with its sign: three significant digits, from a thousand on all digits before the point."""
     if value is None:
         return "–"
-    return "0" if value == 0 else f"{value:+.3g}"
+    if value == 0:
+        return "0"
+    return f"{value:+,.0f}" if 999.5 <= abs(value) < _LARGEST else f"{value:+.3g}"
+
+
+def percent(share: float) -> str:
+    """Return a level such as 0.95 or 0.995 in per cent, with the digits that it has."""
+    return f"{100 * share:.4g}%"
 
 
 def interval(diff: MetricDiff) -> str:
@@ -88,15 +106,12 @@ def side_name(comparison: Comparison, which: str) -> str:
     side = comparison.base if which == "base" else comparison.head
     if side is None:
         return "nothing"
-    return (
-        f"{side.label} ({side.sha[:9]})"
-        if side.sha and not side.sha.startswith(side.label)
-        else side.label[:40]
-    )
+    label = _SHA.sub(r"\1", side.label)
+    return f"{label} ({side.sha[:9]})" if side.sha and not side.sha.startswith(label) else label
 
 
 def status_of(comparison: Comparison) -> str:
-    """Return the one word of the verdict line: failed, unreadable, breach, worse, better, changed, unchanged or first."""
+    """Return the verdict line's one word: failed, unreadable, breach, worse, better, changed, unjudged, unchanged or first."""
     if comparison.failure:
         return "failed"
     if comparison.unreadable:
@@ -108,8 +123,10 @@ def status_of(comparison: Comparison) -> str:
     headline = comparison.headline
     if headline is not None and headline.verdict in (Verdict.WORSE, Verdict.BETTER):
         return headline.verdict.value
-    changed = any(diff.change for diff in comparison.metrics)
-    return "changed" if changed else "unchanged"
+    if headline is not None and headline.change and headline.verdict is Verdict.NO_ERROR_BAR:
+        return "unjudged"
+    differ = any(diff.change or (diff.old is None) != (diff.new is None) for diff in comparison.metrics)
+    return "changed" if differ else "unchanged"
 
 
 TITLES = {
@@ -119,6 +136,7 @@ TITLES = {
     "worse": "Worse",
     "better": "Better",
     "changed": "No clear difference",
+    "unjudged": "Changed, without an error bar",
     "unchanged": "No metric changed",
     "first": "First result",
 }
@@ -134,9 +152,11 @@ def verdict_sentence(comparison: Comparison) -> tuple[str, str]:
     if status == "failed":
         return title, comparison.failure.splitlines()[0]
     if status == "unreadable":
-        names = ", ".join(item.what for item in comparison.unreadable[:3])
-        return title, f"{len(comparison.unreadable)} thing(s) could not be read: {names}"
-    return title, "; ".join(part for part in (_headline_words(headline), _kpi_words(comparison)) if part)
+        lost = len(comparison.unreadable)
+        names = ", ".join(item.what for item in comparison.unreadable[:3]) + (", …" if lost > 3 else "")
+        return title, f"{lost} {'thing' if lost == 1 else 'things'} could not be read: {names}"
+    said = (_headline_words(headline), _lost_words(comparison), _kpi_words(comparison))
+    return title, "; ".join(part for part in said if part)
 
 
 def _headline_words(diff: MetricDiff | None) -> str:
@@ -150,12 +170,20 @@ def _headline_words(diff: MetricDiff | None) -> str:
     return words if diff.old is not None else f"{diff.name} {number(diff.new)}"
 
 
+def _lost_words(comparison: Comparison) -> str:
+    """Return which metrics the head no longer has: a metric that vanished must not pass for one that did not change."""
+    lost = [diff.name for diff in comparison.metrics if diff.old is not None and diff.new is None]
+    more = f" and {len(lost) - 3} more" if len(lost) > 3 else ""
+    return "gone: " + ", ".join(lost[:3]) + more if lost else ""
+
+
 def _kpi_words(comparison: Comparison) -> str:
     if not comparison.kpis:
         return "no KPIs"
     broken = comparison.breached
     if broken:
-        return "breached: " + ", ".join(f"{kpi.name} {kpi.promise}" for kpi in broken[:3])
+        more = f" and {len(broken) - 3} more" if len(broken) > 3 else ""
+        return "breached: " + ", ".join(f"{kpi.name} {kpi.promise}" for kpi in broken[:3]) + more
     kept = sum(kpi.status is KpiStatus.PASS for kpi in comparison.kpis)
     skipped = len(comparison.kpis) - kept
-    return f"{kept} KPIs hold" + (f", {skipped} skipped" if skipped else "")
+    return ("1 KPI holds" if kept == 1 else f"{kept} KPIs hold") + (f", {skipped} skipped" if skipped else "")

@@ -1,0 +1,87 @@
+"""What a report may hold: limits that its reader enforces and its writer keeps, so that no report of our own is refused."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+MAX_BYTES = 1_000_000
+MAX_ROWS = 2_000
+MAX_TEXT = 4_000
+MAX_DEPTH = 8
+# Rows and length of texts, tried in this order until the report is small enough.
+STEPS = ((MAX_ROWS, MAX_TEXT), (500, 1_000), (200, 500), (50, 300), (10, 160))
+VALUES = frozenset({"old", "new"})  # of parameters: anything that YAML can say
+LARGEST = 1 << 1023  # larger whole numbers do not fit a float
+
+
+def shorten(tree: Mapping[str, Any], encode: Callable[[Mapping[str, Any]], str]) -> str:
+    """Return `encode(tree)` for the report `tree`, cut to the limits if it is beyond them; a note names what was left out."""
+    text = ""
+    for rows, longest in STEPS:
+        text = encode(_cut_rows({name: _cut(tree[name], rows, longest, name) for name in tree}, rows))
+        if len(text.encode("utf-8", "surrogatepass")) <= MAX_BYTES:
+            break
+    return text
+
+
+def _cut_rows(tree: dict[str, Any], most: int) -> dict[str, Any]:
+    long = {name: rows for name, rows in tree.items() if isinstance(rows, list) and len(rows) > most}
+    if not long:
+        return tree
+    made = dict(tree)
+    for name, rows in long.items():
+        # A broken promise must not be among those left out.
+        made[name] = (sorted(rows, key=lambda kpi: kpi["status"] != "fail") if name == "kpis" else rows)[
+            :most
+        ]
+    left = ", ".join(f"{len(rows) - most:,} of {len(rows):,} {name}" for name, rows in sorted(long.items()))
+    made["notes"] = [f"this report is shortened; left out: {left}", *made["notes"][: most - 1]]
+    return made
+
+
+def _cut(value: Any, rows: int, longest: int, name: str, depth: int = 0) -> Any:
+    if isinstance(value, str):
+        return _cut_text(value, longest)
+    if isinstance(value, Mapping):
+        return {
+            key: _plain(item, longest)
+            if key in VALUES and name in ("params", "kpi_changes")
+            else _cut(item, rows, longest, name, depth + 1)
+            for key, item in value.items()
+        }
+    if isinstance(value, list | tuple):
+        inner = [_cut(item, rows, longest, name, depth + 1) for item in value]
+        if depth == 0 or len(inner) <= rows:  # rows of the report itself are cut, and counted, by _cut_rows
+            return inner
+        return [*inner[: rows - 1], f"… and {len(inner) - rows + 1:,} more"]
+    return value
+
+
+def _cut_text(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def _plain(value: Any, longest: int) -> Any:
+    """Return a parameter's value as JSON can say it; as text where it is too deep, too long, not finite or of another kind."""
+    if isinstance(value, list | tuple | Mapping):
+        text = str(value)
+        if len(text) > longest or len(value) > MAX_ROWS or _depth(value) > MAX_DEPTH:
+            return _cut_text(text, longest)
+        if isinstance(value, Mapping):
+            return {str(key): _plain(item, longest) for key, item in value.items()}
+        return [_plain(item, longest) for item in value]
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        return value if abs(value) < LARGEST else f"a whole number of {value.bit_length():,} bits"
+    return value if isinstance(value, float) and math.isfinite(value) else _cut_text(str(value), longest)
+
+
+def _depth(value: Any) -> int:
+    if not isinstance(value, list | tuple | Mapping):
+        return 0
+    return 1 + max(
+        (_depth(item) for item in (value.values() if isinstance(value, Mapping) else value)), default=0
+    )
