@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import configparser
+import hashlib
 import posixpath
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import yaml
-
+from mlops_kit.artifacts.templating import DEFAULT_PARAMS, Reader, Templates, is_templated
+from mlops_kit.artifacts.values import flatten, load_foreign_yaml
 from mlops_kit.errors import SpecError
 from mlops_kit.spec.model import JsonValue
 
@@ -35,11 +36,15 @@ class DeclaredOutput:
     path: str
     """Path relative to the DVC root."""
     section: str
-    """`outs`, `metrics` or `plots`."""
+    """`outs`, `metrics`, `plots` or `live` (of DVC before 3)."""
     type: str = ""
     """DVC's `type` annotation."""
     cache: bool = True
     """Whether DVC keeps the content; otherwise git does."""
+    stage: str = ""
+    """Name of the stage that writes it; empty for a top-level entry."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """What else is said of it, as written: of a plot `x`, `y`, `template`, `title`."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +52,13 @@ class Pipeline:
     """What one dvc.yaml declares."""
 
     outputs: tuple[DeclaredOutput, ...]
-    """Outputs of all stages, and top-level metrics."""
+    """Outputs of all stages, top-level metrics and plots."""
     param_files: tuple[str, ...]
-    """Parameter files that stages name, relative to the DVC root."""
-    notes: tuple[str, ...] = ()
-    """What could not be understood, in words."""
+    """Parameter files that stages or the top level name, relative to the DVC root."""
+    stages: tuple[str, ...] = ()
+    """Names of all stages, those of foreach and matrix one by one."""
+    problems: tuple[str, ...] = ()
+    """Stages that could not be resolved, each with the reason."""
 
 
 @dataclass(frozen=True)
@@ -66,50 +73,107 @@ class DvcConfig:
     """Remotes whose downloads are checked."""
 
 
-def load_foreign_yaml(text: str | bytes, where: str) -> Any:
-    """Return the value of a YAML file that is not ours. Raises SpecError when it is not YAML."""
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    try:
-        return yaml.load(text, Loader=loader)  # noqa: S506 - a safe loader
-    except (yaml.YAMLError, ValueError) as error:
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise SpecError(f"not valid YAML: {first}", where=where, fix=f"git checkout -- {where}") from None
+def read_pipeline(
+    text: str | bytes, folder: str, where: str, *, read: Reader = lambda path: None
+) -> Pipeline:
+    """Read a dvc.yaml that lies in `folder` (relative to the DVC root, empty for the root itself).
 
-
-def read_pipeline(text: str | bytes, folder: str, where: str) -> Pipeline:
-    """Read a dvc.yaml that lies in `folder` (relative to the DVC root, empty for the root itself)."""
+    `vars`, `${}`, `foreach` and `matrix` are resolved as DVC does; `read` gives the content of a file of the same side (None if there
+    is none), for params.yaml and the files that `vars` names. A stage that cannot be resolved is among the `problems`, and the
+    others are read. Raises SpecError when the file as a whole cannot be used.
+    """
     value = load_foreign_yaml(text, where) or {}
+    if not isinstance(value, dict) or not isinstance(value.get("stages") or {}, dict):
+        raise SpecError("is not a mapping with `stages`", where=where)
+    problems: list[str] = []
+    stages: dict[str, Mapping[str, Any]] = {}
+    for name, stage in _resolved(value, folder, where, read, problems):
+        stages[name] = stage
     outputs: list[DeclaredOutput] = []
     params: list[str] = []
-    notes: list[str] = []
-    for name, stage in (value.get("stages") or {}).items():
-        if not isinstance(stage, dict):
-            continue
-        if "foreach" in stage or "matrix" in stage or "${" in str(stage):
-            notes.append(f"{where}: stage `{name}` is templated; its metrics are not read")
-            continue
-        base = posixpath.join(folder, stage.get("wdir") or "")
-        for section in ("outs", "metrics", "plots"):
-            outputs += [
-                DeclaredOutput(
-                    _join(base, path),
-                    section,
-                    options.get("type", ""),
-                    options.get("cache", True) is not False,
-                )
-                for path, options in _entries(stage.get(section))
-            ]
+    prefix = f"{folder}/dvc.yaml:" if folder else ""
+    for name, stage in stages.items():
+        base = _join(folder, stage.get("wdir") or "")
+        outputs += _outputs(prefix + name, stage, base)
         params += [_join(base, path) for path in _param_files(stage.get("params"))]
-    outputs += [DeclaredOutput(_join(folder, path), "metrics") for path, _ in _entries(value.get("metrics"))]
-    return Pipeline(tuple(outputs), tuple(dict.fromkeys(params)), tuple(notes))
+    top = {key: value.get(key) for key in ("metrics", "params", "plots")}
+    if is_templated(top):
+        try:
+            top = Templates(value.get("vars"), folder, where, read).resolve(top)
+        except SpecError as error:
+            problems.append(error.message)
+            top = {}
+    outputs += [DeclaredOutput(_join(folder, path), "metrics") for path, _ in _entries(top.get("metrics"))]
+    outputs += _top_plots(top.get("plots"), folder)
+    params += [_join(folder, path) for path in top.get("params") or []]
+    return Pipeline(tuple(outputs), tuple(dict.fromkeys(params)), tuple(stages), tuple(problems))
+
+
+def _resolved(
+    value: Mapping[str, Any], folder: str, where: str, read: Reader, problems: list[str]
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    declared = value.get("stages") or {}
+    templates: Templates | None = None
+    for name, stage in declared.items():
+        if not isinstance(stage, dict):
+            problems.append(f"{where}: stage `{name}` is not a mapping")
+        elif not ("foreach" in stage or "matrix" in stage or is_templated(stage)):
+            yield str(name), stage
+        else:
+            try:
+                templates = templates or Templates(value.get("vars"), folder, where, read)
+                yield from list(templates.stages(str(name), stage))
+            except SpecError as error:
+                problems.append(error.message)
+
+
+def _outputs(name: str, stage: Mapping[str, Any], base: str) -> Iterator[DeclaredOutput]:
+    for section in ("outs", "metrics", "plots"):
+        for path, options in _entries(stage.get(section)):
+            cached = options.get("cache", True) is not False
+            yield DeclaredOutput(
+                _join(base, path), section, str(options.get("type", "")), cached, name, options
+            )
+    # `live:` was dropped in DVC 3; its summary lay beside the folder, later in it.
+    live = stage.get("live")
+    for path, options in _entries([live] if isinstance(live, str) else live):
+        if options.get("summary", True) is not False:
+            cached = options.get("cache", True) is not False
+            yield DeclaredOutput(_join(base, path), "live", "", cached, name, options)
+
+
+def _top_plots(section: Any, folder: str) -> Iterator[DeclaredOutput]:
+    """Yield the files of top-level plots: `y` may name several, else the plot's own name is the file."""
+    for name, options in _entries(section):
+        y = options.get("y")
+        for path in y if isinstance(y, dict) else [name]:
+            yield DeclaredOutput(_join(folder, path), "plots", options=options)
 
 
 def read_lock(text: str | bytes, folder: str, where: str) -> dict[str, LockedStage]:
-    """Read a dvc.lock (schema 1.0 or 2.0) that lies in `folder`; stage names outside the root are `folder/dvc.yaml:name`."""
+    """Read a dvc.lock (schema 1.0 or 2.0) that lies in `folder`; stage names outside the root are `folder/dvc.yaml:name`.
+
+    A lock of schema 1.0 holds the stages at its top. Raises SpecError when it is no lock, or of a schema that is not known.
+    """
     value = load_foreign_yaml(text, where) or {}
-    stages = value["stages"] if "schema" in value else value
+    if not isinstance(value, dict):
+        raise SpecError("is not a mapping of stages", where=where)
+    schema = value.get("schema")
+    if isinstance(schema, str | float | int) and str(schema) not in ("1.0", "2.0", "1", "2"):
+        raise SpecError(f"has schema {schema}, which this version does not know", where=where)
+    known = isinstance(schema, str | float | int)
+    stages = (value.get("stages") or {}) if known else value
     prefix = f"{folder}/dvc.yaml:" if folder else ""
-    return {f"{prefix}{name}": _locked(stage or {}, folder) for name, stage in (stages or {}).items()}
+    return {f"{prefix}{name}": _locked(stage or {}, folder) for name, stage in stages.items()}
+
+
+def read_dvc_file(text: str | bytes, path: str) -> dict[str, str]:
+    """Return output path -> content hash of a .dvc file at `path` (relative to the DVC root)."""
+    value = load_foreign_yaml(text, path) or {}
+    if not isinstance(value, dict):
+        raise SpecError("is not a mapping", where=path)
+    folder = _join(posixpath.dirname(path), value.get("wdir") or "")
+    return _hashes(value.get("outs"), folder)
 
 
 def read_config(*texts: str) -> DvcConfig:
@@ -126,15 +190,6 @@ def read_config(*texts: str) -> DvcConfig:
             if parser.getboolean(section, "verify", fallback=False):
                 verify.add(name)
     return DvcConfig(parser.get("cache", "dir", fallback="cache"), remotes, frozenset(verify))
-
-
-def flatten(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield (dotted name, leaf) of a nested mapping; lists are leaves."""
-    if isinstance(value, dict) and value:
-        for key, item in value.items():
-            yield from flatten(item, f"{prefix}.{key}" if prefix else str(key))
-    else:
-        yield prefix, value
 
 
 def _locked(stage: Mapping[str, Any], folder: str) -> LockedStage:
@@ -156,7 +211,13 @@ def _hashes(entries: Any, folder: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for entry in entries or []:
         digest = next((entry[key] for key in ("md5", "etag", "checksum") if entry.get(key)), "")
-        found[_join(folder, entry["path"])] = str(digest)
+        # Cloud versioning (`files:`) records no hash of the folder; its listing stands for it.
+        content = (
+            digest or hashlib.md5(repr(entry["files"]).encode(), usedforsecurity=False).hexdigest()
+            if digest or entry.get("files")
+            else ""
+        )
+        found[_join(folder, entry["path"])] = str(content)
     return found
 
 
@@ -166,17 +227,24 @@ def _entries(section: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
         if isinstance(item, str):
             yield item, {}
         elif isinstance(item, tuple):
-            yield item[0], item[1] or {}
+            yield str(item[0]), _options(item[1])
         elif isinstance(item, dict):
-            yield from ((path, options or {}) for path, options in item.items())
+            yield from ((str(path), _options(options)) for path, options in item.items())
+
+
+def _options(options: Any) -> Mapping[str, Any]:
+    """Return the options of an output; a plot may have a list of them, of which the first counts."""
+    if isinstance(options, list):
+        options = options[0] if options else {}
+    return options if isinstance(options, dict) else {}
 
 
 def _param_files(section: Any) -> Iterator[str]:
     for item in section or []:
         if isinstance(item, dict):
-            yield from item
+            yield from (str(path) for path in item)
         else:
-            yield "params.yaml"
+            yield DEFAULT_PARAMS
 
 
 def _join(folder: str, path: str) -> str:

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import posixpath
-import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from mlops_kit.artifacts.dvcfiles import (
-    DeclaredOutput,
-    LockedStage,
-    flatten,
-    load_foreign_yaml,
-    read_lock,
-    read_pipeline,
-)
+from mlops_kit.artifacts.contents import Contents, Lost
+from mlops_kit.artifacts.dvcfiles import DeclaredOutput, LockedStage, read_dvc_file, read_lock, read_pipeline
 from mlops_kit.artifacts.predictions import PredictionTable, read_predictions
-from mlops_kit.artifacts.store import open_store
+from mlops_kit.artifacts.store import check_content
+from mlops_kit.artifacts.trees import CommitTree, Tree, WorkTree
+from mlops_kit.artifacts.values import flatten, load_foreign_yaml, parse_values
 from mlops_kit.errors import SpecError
 from mlops_kit.outside import git
 from mlops_kit.spec.load import load_kpis
@@ -66,7 +60,8 @@ class PredictionFile:
     """MD5 of its content."""
 
     def load(self) -> PredictionTable:
-        """Read the predictions. Raises BadDataError when the file is not what it should be."""
+        """Read the predictions. Raises BadDataError when the file is not what it should be, or not what its hash says."""
+        check_content(self.path.read_bytes(), self.digest, self.path)
         return read_predictions(self.path)
 
 
@@ -86,6 +81,8 @@ class Side:
     """kpis.yaml as flat values, to show edits of the contract itself."""
     stages: Mapping[str, LockedStage] = field(default_factory=dict)
     """Stage name -> its recorded run."""
+    data: Mapping[str, str] = field(default_factory=dict)
+    """Path of data that `dvc add` or `dvc import` tracks -> content hash."""
     predictions: PredictionFile | None = None
     """Per-row predictions, None where none are declared or they cannot be had."""
     unreadable: tuple[Unreadable, ...] = ()
@@ -94,125 +91,115 @@ class Side:
     """Further remarks."""
 
 
-class Tree(Protocol):
-    """Files of one side."""
-
-    def names(self) -> Iterable[str]:
-        """Return all file names."""
-        ...
-
-    def read(self, paths: Iterable[str]) -> Mapping[str, bytes]:
-        """Return path -> content of those that exist."""
-        ...
-
-
-class WorkTree:
-    """The files as they lie in the folder."""
-
-    def __init__(self, root: Path) -> None:
-        self._root = root
-
-    def names(self) -> Iterable[str]:
-        """Return the tracked files, and the untracked pipeline files at the root."""
-        return {*git.tracked_files(self._root), "dvc.yaml", "dvc.lock"}
-
-    def read(self, paths: Iterable[str]) -> Mapping[str, bytes]:
-        """Return path -> content of those that exist."""
-        return {path: (self._root / path).read_bytes() for path in paths if (self._root / path).is_file()}
-
-
-class CommitTree:
-    """The files of a commit."""
-
-    def __init__(self, root: Path, sha: str, blobs: git.BlobReader) -> None:
-        self._root = root
-        self._sha = sha
-        self._blobs = blobs
-
-    def names(self) -> Iterable[str]:
-        """Return all files of the commit below the root."""
-        return git.list_files(self._root, self._sha)
-
-    def read(self, paths: Iterable[str]) -> Mapping[str, bytes]:
-        """Return path -> content of those that exist."""
-        return self._blobs.read(self._sha, paths)
-
-
-def read_side(root: Path, rev: str | None, *, label: str = "") -> Side:
+def read_side(root: Path, rev: str | None, *, label: str = "", fetch: bool = True) -> Side:
     """Read the side `rev` of the DVC repository at `root`; None is the work tree with its uncommitted changes.
 
-    What the side names and cannot be read is listed in `unreadable`, never left out. Raises UnreadableSideError when the revision
-    does not exist, SpecError when the KPI contract of the work tree cannot be used.
+    What is only on the remote is fetched, those objects alone, unless `fetch` is False. What the side names and cannot be read is
+    listed in `unreadable`, never left out. Raises UnreadableSideError when the revision does not exist, SpecError when the KPI
+    contract of the work tree cannot be used.
     """
     name = "head" if rev is None else label or rev
     if rev is None:
         head = git.find_commit(root, "HEAD")
         info = SideInfo(label or "work tree", "", git.subject(root, head) if head else "")
-        return _Reader(root, WorkTree(root), info, name, committed=False).read()
+        return _Reader(root, WorkTree(root), info, name, committed=False, fetch=fetch).read()
     sha = git.resolve(root, rev)
     with git.BlobReader(root) as blobs:
         info = SideInfo(label or rev, sha, git.subject(root, sha))
-        return _Reader(root, CommitTree(root, sha, blobs), info, name, committed=True).read()
+        return _Reader(root, CommitTree(root, sha, blobs), info, name, committed=True, fetch=fetch).read()
+
+
+@dataclass
+class _Declared:
+    """What all pipeline files of a side declare together."""
+
+    outputs: list[DeclaredOutput] = field(default_factory=list)
+    params: list[str] = field(default_factory=list)
+    stages: dict[str, LockedStage] = field(default_factory=dict)
+    data: dict[str, str] = field(default_factory=dict)
 
 
 class _Reader:
-    def __init__(self, root: Path, tree: Tree, info: SideInfo, name: str, *, committed: bool) -> None:
+    def __init__(
+        self, root: Path, tree: Tree, info: SideInfo, name: str, *, committed: bool, fetch: bool
+    ) -> None:
         self._root = root
         self._tree = tree
         self._info = info
         self._name = name
         self._committed = committed
+        self._fetch = fetch
         self._unreadable: list[Unreadable] = []
         self._notes: list[str] = []
 
     def read(self) -> Side:
-        outputs, param_files, stages = self._pipelines()
-        files = self._tree.read(["kpis.yaml", *param_files])
-        kpis, kpi_values = self._kpis(files.get("kpis.yaml"))
-        params = {
-            f"{path}:{key}": value
-            for path in param_files
-            for key, value in self._params(path, files.get(path))
-        }
+        declared = self._declared()
+        metric_files = _metric_files(declared.outputs)
+        param_files = [path for path in dict.fromkeys(declared.params) if path != PROVENANCE]
+        predictions = [output.path for output in declared.outputs if output.type == "predictions"]
+        if len(predictions) > 1:
+            self._notes.append(f"several outputs are declared as predictions; {predictions[0]} is compared")
+        recorded = {path: digest for stage in declared.stages.values() for path, digest in stage.outs.items()}
+        contents = Contents(self._root, self._tree, {**declared.data, **recorded}, committed=self._committed)
+        others = [other for places in metric_files.values() for other in places]
+        contents.want([*metric_files, *others, *param_files, *predictions[:1]], fetch=self._fetch)
+        kpis, kpi_values = self._kpis(self._tree.read(["kpis.yaml"]).get("kpis.yaml"))
         return Side(
             info=self._info,
-            metrics=self._metrics([o for o in outputs if o.section == "metrics"], stages),
-            params=params,
+            metrics=self._metrics(metric_files, contents),
+            params=self._params(param_files, contents, declared.stages),
             kpis=kpis,
             kpi_values=kpi_values,
-            stages=stages,
-            predictions=self._predictions([o for o in outputs if o.type == "predictions"], stages),
+            stages=declared.stages,
+            data=declared.data,
+            predictions=self._predictions(predictions[0], contents) if predictions else None,
             unreadable=tuple(self._unreadable),
-            notes=tuple(self._notes),
+            notes=tuple(dict.fromkeys(self._notes)),
         )
 
     def _lost(self, what: str, reason: str, fix: str) -> None:
         self._unreadable.append(Unreadable(self._name, what, reason, fix))
 
-    def _pipelines(self) -> tuple[list[DeclaredOutput], list[str], dict[str, LockedStage]]:
+    def _declared(self) -> _Declared:
+        names = own_names(self._root, self._tree.names())
         folders = sorted(
-            {posixpath.dirname(name) for name in self._tree.names() if posixpath.basename(name) == "dvc.yaml"}
+            {posixpath.dirname(name) for name in names if posixpath.basename(name) == "dvc.yaml"}
         )
         wanted = [posixpath.join(folder, file) for folder in folders for file in ("dvc.yaml", "dvc.lock")]
-        files = self._tree.read(wanted)
-        outputs: list[DeclaredOutput] = []
-        params: list[str] = []
-        stages: dict[str, LockedStage] = {}
-        for folder in folders:
-            for path in (posixpath.join(folder, "dvc.yaml"), posixpath.join(folder, "dvc.lock")):
-                if path not in files:
-                    continue
+        data_files = sorted(
+            name for name in names if name.endswith(".dvc") and posixpath.basename(name) != ".dvc"
+        )
+        files = self._tree.read([*wanted, *data_files])
+        declared = _Declared()
+        for path in [*wanted, *data_files]:
+            if path in files:
                 try:
-                    if path.endswith("lock"):
-                        stages.update(read_lock(files[path], folder, path))
-                    else:
-                        pipeline = read_pipeline(files[path], folder, path)
-                        outputs += pipeline.outputs
-                        params += [name for name in pipeline.param_files if name != PROVENANCE]
-                        self._notes += pipeline.notes
+                    self._add(declared, path, files[path])
                 except (SpecError, AttributeError, KeyError, TypeError, ValueError) as error:
-                    self._lost(path, f"cannot be understood: {error}", f"git checkout -- {path}")
-        return outputs, list(dict.fromkeys(params)), stages
+                    reason = (
+                        error.message if isinstance(error, SpecError) else f"{type(error).__name__}: {error}"
+                    )
+                    self._lost(path, f"cannot be understood: {reason}", f"git checkout -- {path}")
+        return declared
+
+    def _add(self, declared: _Declared, path: str, content: bytes) -> None:
+        folder = posixpath.dirname(path)
+        if path.endswith("dvc.lock"):
+            declared.stages.update(read_lock(content, folder, path))
+        elif path.endswith(".dvc"):
+            declared.data.update(read_dvc_file(content, path))
+        else:
+            pipeline = read_pipeline(
+                content, folder, path, read=lambda name: self._tree.read([name]).get(name)
+            )
+            declared.outputs += pipeline.outputs
+            declared.params += pipeline.param_files
+            for problem in pipeline.problems:
+                self._lost(
+                    path,
+                    f"a stage cannot be resolved: {problem}",
+                    "dvc stage list names it too; mend it in an editor",
+                )
 
     def _kpis(self, content: bytes | None) -> tuple[Kpis | None, dict[str, JsonValue]]:
         if content is None:
@@ -227,98 +214,142 @@ class _Reader:
             self._notes.append(f"the KPI contract of {self._info.label} cannot be used: {error.message}")
             return None, {}
 
-    def _params(self, path: str, content: bytes | None) -> Iterable[tuple[str, JsonValue]]:
-        if content is None:
-            return []
-        try:
-            return [(key, value) for key, value in flatten(parse_values(path, content)) if key]
-        except (SpecError, ValueError) as error:
-            self._lost(path, f"cannot be understood: {error}", f"git checkout -- {path}")
-            return []
-
-    def _metrics(self, declared: list[DeclaredOutput], stages: Mapping[str, LockedStage]) -> dict[str, float]:
-        paths = list(dict.fromkeys(output.path for output in declared))
-        files = dict(self._tree.read(paths))
-        found: list[tuple[str, str, float]] = []
+    def _params(
+        self, paths: Sequence[str], contents: Contents, stages: Mapping[str, LockedStage]
+    ) -> dict[str, JsonValue]:
+        found: dict[str, JsonValue] = {}
         for path in paths:
-            content = files.get(path) or self._from_store(path, stages)
-            if content is None:
-                reason = "is declared as a metric and is neither in git nor in the DVC cache"
-                self._lost(
-                    path, reason, f"dvc pull {path}" if recorded_hash(path, stages) else "mlops-kit run"
-                )
-                continue
-            try:
-                values = parse_values(path, content)
-            except (SpecError, ValueError) as error:
-                self._lost(path, f"cannot be understood: {error}", "mlops-kit run")
-                continue
-            found += [
-                (posixpath.splitext(posixpath.basename(path))[0], key, number)
-                for key, number in self._numbers(path, values)
-            ]
-        names = [key for _, key, _ in found]
-        return {key if names.count(key) == 1 else f"{stem}:{key}": number for stem, key, number in found}
+            recorded = {
+                key: value
+                for stage in stages.values()
+                for key, value in stage.params.items()
+                if key.startswith(f"{path}:")
+            }
+            files = contents.get(path)
+            if isinstance(files, Lost) and recorded:
+                self._notes.append(f"{path} is not there; its values are those that dvc.lock records")
+                found.update(recorded)
+            elif isinstance(files, Lost):
+                self._lost(path, f"is named as a parameter file and {files.reason}", files.fix)
+            else:
+                for name, content in files.items():
+                    leaves = self._parse(name, content)
+                    found.update({f"{name}:{key}": plain(value) for key, value in leaves if key})
+        return found
 
-    def _numbers(self, path: str, values: Any) -> Iterable[tuple[str, float]]:
-        for key, value in flatten(values):
+    def _parse(self, path: str, content: bytes) -> list[tuple[str, Any]]:
+        try:
+            return list(flatten(parse_values(path, content)))
+        except SpecError as error:
+            fix = error.fix or (
+                f"git checkout -- {path}" if self._committed else "mlops-kit run, or dvc repro"
+            )
+            self._lost(path, f"cannot be understood: {error.message.removeprefix(path + ': ')}", fix)
+            return []
+
+    def _metrics(self, paths: Mapping[str, tuple[str, ...]], contents: Contents) -> dict[str, float]:
+        found: list[tuple[str, str, float]] = []
+        for path, others in paths.items():
+            files = contents.get(path)
+            for other in others:
+                files = contents.get(other) if isinstance(files, Lost) else files
+            if isinstance(files, Lost):
+                self._lost(path, f"is declared as a metric and {files.reason}", files.fix)
+                continue
+            for name, content in sorted(files.items()):
+                found += [
+                    (name, key, number) for key, number in self._numbers(name, self._parse(name, content))
+                ]
+        return _unambiguous(found)
+
+    def _numbers(self, path: str, leaves: Iterable[tuple[str, Any]]) -> Iterable[tuple[str, float]]:
+        for key, value in leaves:
             if isinstance(value, bool) or not isinstance(value, int | float):
                 continue
-            if math.isfinite(value):
+            if _is_finite(value):
                 yield key or posixpath.basename(path), float(value)
             else:
-                self._lost(
-                    f"{path}: {key}",
-                    f"is {value}, not a finite number",
-                    "mend the stage that writes it, then run again",
+                reason = (
+                    f"is {value}, not a finite number"
+                    if isinstance(value, float)
+                    else "is too large for a number"
                 )
+                self._lost(f"{path}: {key}", reason, "mend the stage that writes it, then run again")
 
-    def _from_store(self, path: str, stages: Mapping[str, LockedStage]) -> bytes | None:
-        digest = recorded_hash(path, stages)
-        blob = open_store(self._root).find(digest) if digest else None
-        return blob.read_bytes() if blob else None
-
-    def _predictions(
-        self, declared: list[DeclaredOutput], stages: Mapping[str, LockedStage]
-    ) -> PredictionFile | None:
-        if not declared:
-            return None
-        path = declared[0].path
-        if len(declared) > 1:
-            self._notes.append(f"several outputs are declared as predictions; {path} is compared")
+    def _predictions(self, path: str, contents: Contents) -> PredictionFile | None:
         here = self._root / path
         if not self._committed and here.is_file():
             return PredictionFile(here, hashlib.md5(here.read_bytes(), usedforsecurity=False).hexdigest())
-        digest = recorded_hash(path, stages)
-        blob = open_store(self._root).find(digest) if digest else None
-        if blob is not None:
-            return PredictionFile(blob, digest)
-        if digest:
-            self._lost(
-                path,
-                "the predictions recorded in dvc.lock are not in the DVC cache",
-                f"dvc fetch {path} at that commit",
-            )
+        found = contents.locate(path)
+        if isinstance(found, Lost):
+            self._lost(path, f"holds the predictions and {found.reason}", found.fix)
+            return None
+        return PredictionFile(*found)
+
+
+def _metric_files(outputs: Iterable[DeclaredOutput]) -> dict[str, tuple[str, ...]]:
+    """Return declared metric path -> other places where an old DVC may have put it."""
+    files: dict[str, tuple[str, ...]] = {}
+    for output in outputs:
+        if output.section == "metrics":
+            files.setdefault(output.path, ())
+        elif output.section == "live":
+            files.setdefault(f"{output.path}.json", (f"{output.path}/metrics.json",))
+    return files
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number of more than 308 digits
+        return False
+
+
+def _unambiguous(found: Sequence[tuple[str, str, float]]) -> dict[str, float]:
+    """Return metric name -> value; a name that several files have gets its file's name before it, or the path where that repeats too."""
+    names = [key for _, key, _ in found]
+    stems = [(posixpath.splitext(posixpath.basename(path))[0], key) for path, key, _ in found]
+    made: dict[str, float] = {}
+    for (path, key, number), stem in zip(found, stems, strict=True):
+        if names.count(key) == 1:
+            made[key] = number
         else:
-            self._lost(
-                path, "declared, and no run is recorded in dvc.lock", "mlops-kit run, then commit dvc.lock"
-            )
-        return None
+            made[f"{stem[0] if stems.count(stem) == 1 else posixpath.splitext(path)[0]}:{key}"] = number
+    return made
 
 
-def recorded_hash(path: str, stages: Mapping[str, LockedStage]) -> str:
-    """Return the content hash that a lock records for the output `path`; empty if none does."""
-    return next((stage.outs[path] for stage in stages.values() if path in stage.outs), "")
+def own_names(root: Path, names: Iterable[str]) -> list[str]:
+    """Return the names that belong to the DVC repository at `root`: not those of another one below it, nor what .dvcignore names."""
+    every = list(names)
+    inner = tuple(f"{name.removesuffix('.dvc/config')}" for name in every if name.endswith("/.dvc/config"))
+    ignored = _ignored_folders(root)
+    return [
+        name
+        for name in every
+        if not (inner and name.startswith(inner)) and not (ignored and posixpath.dirname(name) in ignored)
+    ]
 
 
-def parse_values(path: str, content: bytes) -> Any:
-    """Return the value of a metrics or params file, by its extension: JSON, TOML, else YAML."""
-    text = content.decode("utf-8")
-    if path.endswith(".json"):
-        return json.loads(text)
-    if path.endswith(".toml"):
-        return tomllib.loads(text)
-    return load_foreign_yaml(text, path)
+def _ignored_folders(root: Path) -> frozenset[str]:
+    patterns = root / ".dvcignore"
+    if not patterns.is_file():
+        return frozenset()
+    lines = patterns.read_text(encoding="utf-8", errors="replace").splitlines()
+    if not any(line.strip() and not line.startswith("#") for line in lines):
+        return frozenset()
+    names = git.files_matching(root, patterns)
+    return frozenset(
+        posixpath.dirname(name) for name in names if posixpath.basename(name) in ("dvc.yaml", "dvc.lock")
+    )
+
+
+def plain(value: Any) -> JsonValue:
+    """Return a value of a foreign file as JSON can say it; other kinds (dates, bytes) become texts."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set):
+        return [plain(item) for item in value]
+    return value if value is None or isinstance(value, str | int | float | bool) else str(value)
 
 
 def flat_kpis(value: Mapping[str, Any]) -> dict[str, JsonValue]:

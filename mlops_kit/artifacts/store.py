@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from mlops_kit.artifacts.dvcfiles import read_config
+from mlops_kit.errors import BadDataError
+from mlops_kit.outside import git
+
+DIRECTORY = ".dir"
 
 
 @dataclass(frozen=True)
@@ -15,7 +21,7 @@ class Store:
     folders: tuple[Path, ...]
 
     def find(self, digest: str) -> Path | None:
-        """Return the file with the content of MD5 `digest`, None if no folder has it."""
+        """Return the file with the content of MD5 `digest` (`….dir` for the listing of a folder), None if no folder has it."""
         if len(digest) < 32:
             return None
         for folder in self.folders:
@@ -27,13 +33,48 @@ class Store:
                     return path
         return None
 
+    def read(self, digest: str) -> bytes | None:
+        """Return the content of MD5 `digest`, None if no folder has it. Raises BadDataError when it is not that content."""
+        path = self.find(digest)
+        if path is None:
+            return None
+        content = path.read_bytes()
+        check_content(content, digest, path)
+        return content
+
+    def listing(self, digest: str) -> dict[str, str] | None:
+        """Return path below the folder -> MD5 for the folder `digest` (`….dir`), None if its listing is not here."""
+        content = self.read(digest)
+        if content is None:
+            return None
+        return {str(entry["relpath"]): str(entry["md5"]) for entry in json.loads(content) if "md5" in entry}
+
+
+def check_content(content: bytes, digest: str, path: Path) -> None:
+    """Raise BadDataError when `content`, read from `path`, does not have the MD5 `digest`.
+
+    DVC before 3 took the hash of texts with Unix line ends, so that counts too.
+    """
+    wanted = digest.removesuffix(DIRECTORY)
+    for form in (content, content.replace(b"\r\n", b"\n")):
+        if hashlib.md5(form, usedforsecurity=False).hexdigest() == wanted:
+            return
+    raise BadDataError(
+        f"{path} is damaged: its content does not have the hash in its name",
+        fix=f'rm -f "{path}" and fetch it again: dvc fetch, or dvc repro',
+    )
+
 
 def open_store(root: Path) -> Store:
-    """Return the store of the DVC repository at `root`."""
+    """Return the store of the DVC repository at `root`. In a linked work tree the main one's cache counts too."""
     dvc = root / ".dvc"
     texts = [
         path.read_text(encoding="utf-8") for path in (dvc / "config", dvc / "config.local") if path.is_file()
     ]
     config = read_config(*texts)
-    local = [url for url in config.remotes.values() if url and "://" not in url]
-    return Store(tuple(dvc / folder for folder in (config.cache_dir, *local)))
+    local = [url.removeprefix("file://") for url in config.remotes.values()]
+    folders = [dvc / config.cache_dir, *(dvc / url for url in local if url and "://" not in url)]
+    main = git.main_work_tree(root)
+    if main is not None:
+        folders.append(main / ".dvc" / config.cache_dir)
+    return Store(tuple(folders))

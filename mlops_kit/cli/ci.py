@@ -83,6 +83,7 @@ def comment(
     from mlops_kit.ci.providers import CommentRequest, detect_provider
     from mlops_kit.errors import UsageError
     from mlops_kit.report import json, markdown
+    from mlops_kit.report.limits import MAX_BYTES
 
     provider = detect_provider(os.environ)
     if provider is None:
@@ -93,7 +94,7 @@ def comment(
         raise UsageError(
             f"{report}: no such file", fix="the job that writes the report has failed; see its log"
         )
-    result = json.loads(report.read_bytes()[: json.MAX_BYTES + 1])
+    result = json.loads(report.read_bytes()[: MAX_BYTES + 1])
     request = CommentRequest(markdown.render(result), sha, int(pr) if pr else None)
     typer.echo(provider.post_comment(request, os.environ))
 

@@ -10,7 +10,8 @@ from mlops_kit.artifacts.side import Side, Unreadable
 from mlops_kit.compare.changes import compare_stages, compare_values
 from mlops_kit.compare.kpis import direction_of, judge_kpis
 from mlops_kit.compare.metrics import compute_metrics
-from mlops_kit.compare.model import Comparison, MetricDiff, SliceDiff, Verdict
+from mlops_kit.compare.model import Comparison, MetricDiff, SliceDiff, ValueChange, Verdict
+from mlops_kit.compare.noise import fold_noise
 from mlops_kit.compare.statistics import Interval, Scores, difference_intervals
 from mlops_kit.compare.verdict import judge, margins_for
 from mlops_kit.errors import BadDataError
@@ -43,7 +44,13 @@ def compare_sides(base: Side | None, head: Side, *, project: str) -> Comparison:
     confidence = head.kpis.confidence if head.kpis else 0.95
     shared, identical = _share(base, head, unreadable, notes)
     intervals = _intervals(shared, confidence) if shared else {}
-    diffs = [_diff(name, base, head, intervals, shared, identical=identical) for name in _names(base, head)]
+    folded = _fold(base, head, notes)
+    hidden = {change.name for change in folded}
+    diffs = [
+        _diff(name, base, head, intervals, shared, identical=identical)
+        for name in _names(base, head)
+        if name not in hidden
+    ]
     slices = _slice_values(head, unreadable)
     return Comparison(
         project=project,
@@ -55,12 +62,37 @@ def compare_sides(base: Side | None, head: Side, *, project: str) -> Comparison:
         if head.kpis and not unreadable
         else (),
         kpi_changes=compare_values(base.kpi_values, head.kpi_values) if base else (),
-        params=compare_values(base.params, head.params) if base else (),
+        params=tuple(
+            change for change in compare_values(base.params, head.params) if change.name not in hidden
+        )
+        if base
+        else (),
         stages=compare_stages(base.stages, head.stages) if base else (),
         unreadable=tuple(unreadable),
         confidence=confidence,
         notes=tuple(dict.fromkeys(notes)),
+        folded=folded,
+        data=compare_values(base.data, head.data) if base else (),
     )
+
+
+def _fold(base: Side | None, head: Side, notes: list[str]) -> tuple[ValueChange, ...]:
+    """Return the metrics and parameters that differ by machine noise alone, and note them."""
+    if base is None:
+        return ()
+    kpis = head.kpis
+    promised = frozenset({kpi.metric for kpi in kpis.kpis} | set(kpis.metrics)) if kpis else frozenset()
+    found = [
+        change
+        for old, new in ((base.metrics, head.metrics), (base.params, head.params))
+        for names in [fold_noise(old, new, promised)]
+        for change in compare_values(old, new)
+        if change.name in names
+    ]
+    if found:
+        shown = ", ".join(change.name for change in found[:5]) + (", …" if len(found) > 5 else "")
+        notes.append(f"folded as machine noise: {shown}")
+    return tuple(found)
 
 
 def _names(base: Side | None, head: Side) -> list[str]:

@@ -159,6 +159,10 @@ class Comparison:
     """Level of the intervals."""
     notes: tuple[str, ...] = ()
     """Further remarks: folded machine noise, rows that did not match."""
+    folded: tuple[ValueChange, ...] = ()
+    """Values that differ by machine noise alone (ids, clock times, host names); renderers give their number."""
+    data: tuple[ValueChange, ...] = ()
+    """Data that `dvc add` or `dvc import` tracks and whose content differs; the values are content hashes."""
     ran: tuple[tuple[str, float], ...] = ()
     """In CI: stages that ran, with seconds; empty elsewhere."""
     failure: str = ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
@@ -109,12 +110,52 @@ def subject(root: Path, sha: str) -> str:
     return _must(root, "show", "--no-patch", "--format=%s", sha)
 
 
-def list_files(root: Path, sha: str) -> list[str]:
-    """Return the files of a commit below `root`, relative to `root`."""
-    out = _git(root, "ls-tree", "-r", "-z", "--name-only", sha)
+@dataclass(frozen=True)
+class TreeListing:
+    """What a commit holds below a folder."""
+
+    files: tuple[str, ...]
+    """Files, relative to the folder."""
+    submodules: Mapping[str, str]
+    """Folder of a submodule -> commit of it that is recorded."""
+
+
+def list_tree(root: Path, sha: str) -> TreeListing:
+    """Return the files and submodules of a commit below `root`, relative to `root`."""
+    out = _git(root, "ls-tree", "-r", "-z", sha)
     if out.code != 0:
         raise UnreadableSideError(f"commit {sha[:12]} cannot be listed: {out.complaint}", fix="git fsck")
+    entries = [
+        entry.partition("\t") for entry in out.stdout.decode("utf-8", "surrogateescape").split("\0") if entry
+    ]
+    links = {path: head.split(" ")[2] for head, _, path in entries if head.startswith("160000")}
+    return TreeListing(tuple(path for _, _, path in entries if path not in links), links)
+
+
+def list_files(root: Path, sha: str) -> list[str]:
+    """Return the files of a commit below `root`, relative to `root`."""
+    return list(list_tree(root, sha).files)
+
+
+def files_matching(root: Path, patterns: Path) -> list[str]:
+    """Return the tracked files that the ignore patterns in the file `patterns` match, relative to `root`."""
+    out = _git(root, "ls-files", "-z", "--cached", "--ignored", f"--exclude-from={patterns}")
     return [name for name in out.stdout.decode("utf-8", "surrogateescape").split("\0") if name]
+
+
+def top_level(root: Path) -> Path:
+    """Return the top folder of the work tree around `root`. Raises UsageError outside of one."""
+    require_repository(root)
+    return Path(_must(root, "rev-parse", "--show-toplevel"))
+
+
+def main_work_tree(root: Path) -> Path | None:
+    """Return the folder that corresponds to `root` in the main work tree, None when `root` lies in the main work tree itself."""
+    top = next((folder for folder in (root, *root.parents) if (folder / ".git").exists()), None)
+    if top is None or (top / ".git").is_dir():
+        return None
+    common = Path(_git(root, "rev-parse", "--path-format=absolute", "--git-common-dir").text)
+    return common.parent / root.relative_to(top) if common.name == ".git" else None
 
 
 def tracked_files(root: Path) -> list[str]:
@@ -141,8 +182,36 @@ def is_shallow(root: Path) -> bool:
 
 def fetch_commit(root: Path, sha: str) -> bool:
     """Fetch one commit from origin without its history; return whether it is here now."""
-    _git(root, "fetch", "--quiet", "--depth=1", "origin", sha)
+    _git(root, "fetch", "--quiet", "--no-tags", "--depth=1", "origin", sha)
     return find_commit(root, sha) is not None
+
+
+def fetch_branch(root: Path, name: str) -> bool:
+    """Fetch the tip of origin's branch or tag `name` without its history; return whether it is here now."""
+    for kind, here in (("heads", f"refs/remotes/origin/{name}"), ("tags", f"refs/tags/{name}")):
+        spec = f"+refs/{kind}/{name}:{here}"
+        if _git(root, "fetch", "--quiet", "--no-tags", "--depth=1", "origin", "--", spec).code == 0:
+            return True
+    return False
+
+
+def deepen(root: Path, commits: int, branch: str | None = None) -> bool:
+    """Fetch `commits` more commits of history of what is here, and of origin's `branch`; return whether origin answered."""
+    wanted = [f"+refs/heads/{branch}:refs/remotes/origin/{branch}"] if branch else []
+    return _git(root, "fetch", "--quiet", "--no-tags", f"--deepen={commits}", "origin", *wanted).code == 0
+
+
+def parents(root: Path, sha: str) -> list[str]:
+    """Return the parents that a commit names, also those that a shallow clone lacks."""
+    lines = _must(root, "cat-file", "commit", sha).partition("\n\n")[0].splitlines()
+    return [line.removeprefix("parent ") for line in lines if line.startswith("parent ")]
+
+
+def remote_default_branch(root: Path) -> str | None:
+    """Return the name of origin's default branch, asked of origin; None when it does not answer."""
+    first = _git(root, "ls-remote", "--symref", "origin", "HEAD").text.partition("\n")[0]
+    found = first.removeprefix("ref: refs/heads/").split("\t")[0]
+    return found if first.startswith("ref: refs/heads/") else None
 
 
 def init_repository(root: Path, branch: str) -> None:

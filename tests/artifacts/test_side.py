@@ -179,13 +179,6 @@ def test_repository_whose_dvc_root_is_a_sub_folder(repo: Path, tmp_path: Path) -
     assert read_side(outer / "ml", "HEAD").metrics["val.roc_auc"] == 0.64
 
 
-def test_templated_stage_is_noted(repo: Path) -> None:
-    (repo / "dvc.yaml").write_text(
-        PIPELINE.replace("stages:\n", "stages:\n  each:\n    foreach: [1]\n    do: {cmd: 'x ${item}'}\n")
-    )
-    assert "stage `each` is templated" in read_side(repo, None).notes[0]
-
-
 def test_first_commit_has_nothing_to_compare_with(repo: Path) -> None:
     made = compare_sides(None, read_side(repo, "HEAD"), project="p")
     assert made.base is None
@@ -202,13 +195,40 @@ def test_default_base(repo: Path) -> None:
     assert find_base(repo, None) == tip
 
 
-def test_shallow_clone_names_what_mends_it(repo: Path, tmp_path: Path) -> None:
-    subprocess.run(
-        ["git", "clone", "-q", "--depth=1", f"file://{repo}", str(tmp_path / "shallow")], check=True
-    )
-    with pytest.raises(UnreadableSideError) as caught:
-        compare_commits(tmp_path / "shallow", "HEAD~1")
-    assert "--unshallow" in caught.value.fix
+def shallow(repo: Path, place: Path, *options: str) -> Path:
+    subprocess.run(["git", "clone", "-q", "--depth=1", *options, f"file://{repo}", str(place)], check=True)
+    return place
+
+
+def test_shallow_clone_gets_the_one_commit_it_lacks(repo: Path, tmp_path: Path) -> None:
+    for number in range(5):
+        (repo / "top.yaml").write_text(f"f1: 0.{number + 1}\n")
+        commit(repo, "more")
+    clone = shallow(repo, tmp_path / "clone")
+    made = compare_commits(clone, "HEAD~1", "HEAD")
+    assert {diff.name: diff.old for diff in made.metrics}["f1"] == 0.4
+    assert git.find_commit(clone, "HEAD~1")
+    assert git.find_commit(clone, "HEAD~2") is None
+
+
+def test_shallow_clone_of_a_branch_finds_where_it_left_main(repo: Path, tmp_path: Path) -> None:
+    fork = git.resolve(repo, "HEAD")
+    subprocess.run(["git", "switch", "-qc", "topic"], cwd=repo, check=True)
+    for number in range(40):
+        (repo / "note").write_text(str(number))
+        commit(repo, "on the branch")
+    subprocess.run(["git", "switch", "-q", "main"], cwd=repo, check=True)
+    clone = shallow(repo, tmp_path / "clone", "--branch=topic")
+    assert find_base(clone, "HEAD") == fork
+
+
+def test_shallow_clone_whose_origin_is_gone_names_what_mends_it(repo: Path, tmp_path: Path) -> None:
+    clone = shallow(repo, tmp_path / "shallow")
+    repo.rename(tmp_path / "moved")
+    for base in ("HEAD~1", None):
+        with pytest.raises(UnreadableSideError, match="shallow|does not exist") as caught:
+            compare_commits(clone, base)
+        assert "git fetch" in caught.value.fix
 
 
 @pytest.mark.parametrize("hostile", ["--output=x", "-h", "", "HEAD; rm -rf /", "HEAD\nHEAD", "a" * 5000])
