@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mlops_kit.artifacts.belonging import pipeline_files
 from mlops_kit.artifacts.contents import Contents, Lost
 from mlops_kit.artifacts.dvcfiles import DeclaredOutput, LockedStage, read_dvc_file, read_lock, read_pipeline
 from mlops_kit.artifacts.predictions import PredictionTable, read_predictions
@@ -161,14 +162,12 @@ class _Reader:
         self._unreadable.append(Unreadable(self._name, what, reason, fix))
 
     def _declared(self) -> _Declared:
-        names = own_names(self._root, self._tree.names())
+        names = pipeline_files(self._tree)
         folders = sorted(
             {posixpath.dirname(name) for name in names if posixpath.basename(name) == "dvc.yaml"}
         )
         wanted = [posixpath.join(folder, file) for folder in folders for file in ("dvc.yaml", "dvc.lock")]
-        data_files = sorted(
-            name for name in names if name.endswith(".dvc") and posixpath.basename(name) != ".dvc"
-        )
+        data_files = [name for name in names if name.endswith(".dvc")]
         files = self._tree.read([*wanted, *data_files])
         declared = _Declared()
         for path in [*wanted, *data_files]:
@@ -316,31 +315,6 @@ def _unambiguous(found: Sequence[tuple[str, str, float]]) -> dict[str, float]:
         else:
             made[f"{stem[0] if stems.count(stem) == 1 else posixpath.splitext(path)[0]}:{key}"] = number
     return made
-
-
-def own_names(root: Path, names: Iterable[str]) -> list[str]:
-    """Return the names that belong to the DVC repository at `root`: not those of another one below it, nor what .dvcignore names."""
-    every = list(names)
-    inner = tuple(f"{name.removesuffix('.dvc/config')}" for name in every if name.endswith("/.dvc/config"))
-    ignored = _ignored_folders(root)
-    return [
-        name
-        for name in every
-        if not (inner and name.startswith(inner)) and not (ignored and posixpath.dirname(name) in ignored)
-    ]
-
-
-def _ignored_folders(root: Path) -> frozenset[str]:
-    patterns = root / ".dvcignore"
-    if not patterns.is_file():
-        return frozenset()
-    lines = patterns.read_text(encoding="utf-8", errors="replace").splitlines()
-    if not any(line.strip() and not line.startswith("#") for line in lines):
-        return frozenset()
-    names = git.files_matching(root, patterns)
-    return frozenset(
-        posixpath.dirname(name) for name in names if posixpath.basename(name) in ("dvc.yaml", "dvc.lock")
-    )
 
 
 def plain(value: Any) -> JsonValue:

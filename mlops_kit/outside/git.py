@@ -137,12 +137,6 @@ def list_files(root: Path, sha: str) -> list[str]:
     return list(list_tree(root, sha).files)
 
 
-def files_matching(root: Path, patterns: Path) -> list[str]:
-    """Return the tracked files that the ignore patterns in the file `patterns` match, relative to `root`."""
-    out = _git(root, "ls-files", "-z", "--cached", "--ignored", f"--exclude-from={patterns}")
-    return [name for name in out.stdout.decode("utf-8", "surrogateescape").split("\0") if name]
-
-
 def top_level(root: Path) -> Path:
     """Return the top folder of the work tree around `root`. Raises UsageError outside of one."""
     require_repository(root)

@@ -232,7 +232,7 @@ def _nested(root: Path) -> Path:
     return two(
         root,
         {"dvc.yaml": _in_git(), "metrics.json": numbers(f1=0.5), "vendor/.dvc/config": "", "vendor/dvc.yaml": _in_git(),
-         "vendor/metrics.json": numbers(f1=0.1), ".dvcignore": "examples/\n", "examples/dvc.yaml": "stages: {bad: [}\n"},
+         "vendor/metrics.json": numbers(f1=0.1), ".dvcignore": "examples/\n", "examples/dvc.yaml": "stages: {bad: [}\n", "b/.dvcignore": "/old\n", "b/old/dvc.yaml": "{"},
         {"metrics.json": numbers(f1=0.55)},
     )  # fmt: skip
 
