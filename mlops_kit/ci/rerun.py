@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mlops_kit.artifacts.dvcfiles import read_pipeline
+from mlops_kit.artifacts.production import read_production
 from mlops_kit.artifacts.side import Side, SideInfo, read_side
 from mlops_kit.artifacts.store import open_store
 from mlops_kit.ci.providers import CiEvent
@@ -68,7 +69,7 @@ def run_ci(root: Path, run: CiRun) -> CiResult:
     save_results(root, cache, git.resolve(root, "HEAD"))
     old = _base_side(root, base, run, notes)
     new = replace(read_side(root, None), info=label)
-    made = compare_sides(old, new, project=project)
+    made = compare_sides(old, new, project=project, production=read_production(root, new.kpis))
     made = replace(made, ran=head.ran, notes=(*notes, *made.notes))
     return CiResult(made, exit_code(made))
 
@@ -132,7 +133,11 @@ def compared_paths(root: Path) -> list[str]:
     path = root / "dvc.yaml"
     if not path.exists():
         return []
-    outputs = read_pipeline(path.read_bytes(), "", "dvc.yaml").outputs
+
+    def read(name: str) -> bytes | None:
+        return (root / name).read_bytes() if (root / name).is_file() else None
+
+    outputs = read_pipeline(path.read_bytes(), "", "dvc.yaml", read=read).outputs
     return [output.path for output in outputs if output.section in COMPARED or output.type == "predictions"]
 
 

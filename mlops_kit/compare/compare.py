@@ -34,10 +34,12 @@ class Shared:
     notes: tuple[str, ...]
 
 
-def compare_sides(base: Side | None, head: Side, *, project: str) -> Comparison:
+def compare_sides(
+    base: Side | None, head: Side, *, project: str, production: Side | None = None
+) -> Comparison:
     """Return everything that can be said about `head` against `base` (None when there is nothing to compare with).
 
-    Raises UsageError for a promise about a metric that does not exist.
+    `production` is the side whose model is in production, for the promises against it; None when there is none. Raises UsageError for a promise about a metric that does not exist.
     """
     unreadable = [*(base.unreadable if base else ()), *head.unreadable]
     notes = [*(base.notes if base else ()), *head.notes]
@@ -58,7 +60,13 @@ def compare_sides(base: Side | None, head: Side, *, project: str) -> Comparison:
         head=head.info,
         metrics=tuple(diffs),
         slices=_slice_diffs(shared, head.kpis, confidence) if shared else (),
-        kpis=judge_kpis(head.kpis, head.metrics, slices=slices, diffs=diffs if base else None)
+        kpis=judge_kpis(
+            head.kpis,
+            head.metrics,
+            slices=slices,
+            diffs=diffs if base else None,
+            production=_production_diffs(production, head, confidence, unreadable, notes),
+        )
         if head.kpis and not unreadable
         else (),
         kpi_changes=compare_values(base.kpi_values, head.kpi_values) if base else (),
@@ -74,6 +82,21 @@ def compare_sides(base: Side | None, head: Side, *, project: str) -> Comparison:
         folded=folded,
         data=compare_values(base.data, head.data) if base else (),
     )
+
+
+def _production_diffs(
+    production: Side | None, head: Side, confidence: float, unreadable: list[Unreadable], notes: list[str]
+) -> list[MetricDiff] | None:
+    """Return the differences between the model in production and the head, None when nothing is in production."""
+    if production is None:
+        return None
+    unreadable.extend(production.unreadable)
+    shared, identical = _share(production, head, unreadable, notes)
+    intervals = _intervals(shared, confidence) if shared else {}
+    return [
+        _diff(name, production, head, intervals, shared, identical=identical)
+        for name in _names(production, head)
+    ]
 
 
 def _fold(base: Side | None, head: Side, notes: list[str]) -> tuple[ValueChange, ...]:

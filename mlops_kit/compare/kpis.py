@@ -13,6 +13,10 @@ from mlops_kit.errors import UsageError
 from mlops_kit.spec.model import Direction, Kpi, Kpis
 
 
+# 0.80 - 0.79 is more than 0.01 in binary floating point; a promise is not broken by that.
+DUST = 1e-12
+
+
 @dataclass(frozen=True)
 class SliceValue:
     """Metrics of one slice of the test rows."""
@@ -29,16 +33,22 @@ def judge_kpis(
     *,
     slices: Sequence[Mapping[str, Any]] = (),
     diffs: Sequence[MetricDiff] | None = None,
+    production: Sequence[MetricDiff] | None = None,
 ) -> tuple[KpiResult, ...]:
     """Return the result of every promise of `kpis`.
 
     `metrics` are the values by name; `slices` are mappings with `column`, `value`, `rows` and `metrics`; `diffs` are the differences
-    against the base, None where there is no base (promises about a change are skipped then, with the reason).
-    Raises UsageError for a promise about a metric that does not exist, with the nearest name.
+    against the base and `production` those against the model in production, None where there is none (promises about such a change are
+    skipped then, with the reason). Raises UsageError for a promise about a metric that does not exist, with the nearest name.
     """
     parts = [SliceValue(str(s["column"]), str(s["value"]), int(s["rows"]), s["metrics"]) for s in slices]
-    by_name = {diff.name: diff for diff in diffs} if diffs is not None else None
-    return tuple(result for kpi in kpis.kpis for result in _judge(kpis, kpi, metrics, parts, by_name))
+    others = {
+        "base": {diff.name: diff for diff in diffs} if diffs is not None else None,
+        "production": {diff.name: diff for diff in production} if production is not None else None,
+    }
+    return tuple(
+        result for kpi in kpis.kpis for result in _judge(kpis, kpi, metrics, parts, others[kpi.against])
+    )
 
 
 def direction_of(kpis: Kpis | None, name: str) -> Direction | None:
@@ -61,7 +71,8 @@ def _judge(
         close = get_close_matches(kpi.metric, metrics, n=1)
         hint = f"did you mean `{close[0]}`?" if close else f"known: {', '.join(sorted(metrics)) or 'none'}"
         raise UsageError(f"kpis.yaml: there is no metric `{kpi.metric}`", fix=hint)
-    yield _bounds(kpi, kpi.metric, metrics[kpi.metric])
+    if kpi.min is not None or kpi.max is not None or kpi.max_worsening is None:
+        yield _bounds(kpi, kpi.metric, metrics[kpi.metric])
     if kpi.max_worsening is not None:
         yield _worsening(kpi, kpi.max_worsening, direction_of(kpis, kpi.metric), metrics[kpi.metric], diffs)
 
@@ -124,18 +135,21 @@ def _worsening(
     Breached when the value worsens by more than allowed and noise does not explain it: where there is an interval it must exclude
     zero. A gate that fails on noise is switched off; one that lets a measured breach pass because the test set is small says so.
     """
-    promise = f"worsens by at most {allowed:g}"
+    promise = f"worsens by at most {allowed:g}" + (
+        " against production" if kpi.against == "production" else ""
+    )
     diff = diffs.get(kpi.metric) if diffs is not None else None
     if diff is None or diff.old is None or diff.new is None or direction is None:
+        missing = "no base to compare with" if kpi.against == "base" else "no model in production to compare with"
+        if diffs is not None:
+            missing = f"the {kpi.against} does not have this metric"
         reason = (
-            "no base to compare with"
-            if direction is not None
-            else "which way is better is not known; say it under `metrics:`"
+            missing if direction is not None else "which way is better is not known; say it under `metrics:`"
         )
         return KpiResult(kpi.metric, promise, value, KpiStatus.SKIP, reason, kpi.owner, kpi.on_breach)
     worsening = (diff.old - diff.new) * (1 if direction == "higher" else -1)
     noisy = diff.low is not None and diff.high is not None and diff.low <= 0 <= diff.high
-    if worsening <= allowed:
+    if worsening <= allowed + DUST * max(abs(diff.old), abs(diff.new)):
         return KpiResult(kpi.metric, promise, value, KpiStatus.PASS, "", kpi.owner, kpi.on_breach)
     if noisy:
         reason = f"worsens by {worsening:.4g}, which noise on the shared test rows explains"

@@ -195,6 +195,17 @@ def deepen(root: Path, commits: int, branch: str | None = None) -> bool:
     return _git(root, "fetch", "--quiet", "--no-tags", f"--deepen={commits}", "origin", *wanted).code == 0
 
 
+def tag_names(root: Path) -> list[str]:
+    """Return the names of all tags here."""
+    return _git(root, "for-each-ref", "--format=%(refname:strip=2)", "refs/tags").text.splitlines()
+
+
+def remote_tags(root: Path) -> list[str]:
+    """Return the names of origin's tags; empty when it does not answer."""
+    lines = _git(root, "ls-remote", "--tags", "--refs", "origin").text.splitlines()
+    return [line.partition("\trefs/tags/")[2] for line in lines if "\trefs/tags/" in line]
+
+
 def parents(root: Path, sha: str) -> list[str]:
     """Return the parents that a commit names, also those that a shallow clone lacks."""
     lines = _must(root, "cat-file", "commit", sha).partition("\n\n")[0].splitlines()

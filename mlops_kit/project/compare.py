@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mlops_kit.artifacts.production import read_production
 from mlops_kit.artifacts.side import read_side
 from mlops_kit.compare.compare import compare_sides
 from mlops_kit.compare.model import Comparison
@@ -26,7 +27,8 @@ def compare_commits(root: Path, base: str | None = None, head: str | None = None
         if rev:
             require_commit(root, rev)
     old = read_side(root, chosen) if chosen else None
-    return compare_sides(old, read_side(root, head), project=project_name(root))
+    new = read_side(root, head)
+    return compare_sides(old, new, project=project_name(root), production=read_production(root, new.kpis))
 
 
 def find_base(root: Path, head: str | None) -> str | None:

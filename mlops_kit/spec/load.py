@@ -54,6 +54,24 @@ def load_kpis(text: str, *, where: str = KPIS) -> Kpis:
         bound = kpi.min is not None or kpi.max is not None or kpi.max_worsening is not None
         _check(document, ("kpis", index), bound, "a promise with `min`, `max` or `max_worsening`")
         _check(document, ("kpis", index, "max_worsening"), (kpi.max_worsening or 0) >= 0, "0 or more")
+        lone = kpi.against == "production" and kpi.max_worsening is None
+        _check(document, ("kpis", index, "against"), not lone, "used together with `max_worsening`")
+        wide = kpi.slice is not None and kpi.max_worsening is not None
+        _check(
+            document,
+            ("kpis", index, "max_worsening"),
+            not wide,
+            "left out of a promise with `slice`, which has `min` or `max`",
+        )
+        empty = kpi.min is not None and kpi.max is not None and kpi.min > kpi.max
+        _check(document, ("kpis", index, "min"), not empty, "at most `max`")
+    rev = kpis.production
+    _check(
+        document,
+        ("production",),
+        rev is None or (rev.strip() and not rev.startswith("-")),
+        "a revision such as a tag or a branch",
+    )
     return kpis
 
 

@@ -155,27 +155,30 @@ class Kpi:
     """One promise that the model must keep."""
 
     metric: str
-    """Name of a metric, as in the metric files (`roc_auc`, or `file:roc_auc` when two files have it)."""
+    """Name of a metric, as in the metric files (`roc_auc`, or `file:roc_auc` when two files have it). Any metric will do: of the model, of
+    data and label quality (`quarantine_share`), of latency and size (`packaging:bytes`)."""
     min: float | None = None
     """Smallest allowed value."""
     max: float | None = None
     """Largest allowed value."""
     max_worsening: float | None = None
-    """Largest allowed worsening against the base commit, in the metric's unit; breached only when the worsening
+    """Largest allowed worsening against the commit that `against` names, in the metric's unit; breached only when the worsening
     is larger than this beyond what noise explains."""
+    against: Literal["base", "production"] = "base"
+    """What `max_worsening` is measured against: the `base` of the comparison, or the model in `production`."""
     slice: str | None = None
     """`column=value` for one slice, or `column` for each of its slices."""
     min_rows: int = 100
     """A slice with fewer test rows is skipped, with the reason."""
     owner: str = ""
-    """Who answers for this KPI."""
+    """Who answers for this KPI, a handle such as `@team` or an address; the generated CODEOWNERS asks for their review of kpis.yaml."""
     on_breach: str = ""
     """What to do when it is breached; shown in the report."""
 
 
 @dataclass(frozen=True)
 class Kpis:
-    """kpis.yaml: one contract for the local run, the pull request and the monitor."""
+    """kpis.yaml: one contract for the local run, the pull request, promotion and the monitor."""
 
     metrics: Mapping[str, Metric] = field(default_factory=dict)
     """Metric name -> how it is read; for a metric that is not listed the direction is taken from its name."""
@@ -183,3 +186,5 @@ class Kpis:
     """The promises."""
     confidence: float = 0.95
     """Level of the intervals, between 0.5 and 1."""
+    production: str | None = None
+    """Revision whose model is in production; by default the commit of the newest tag `NAME#prod#N`."""
