@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from mlops_kit.compare.metrics import compute_metrics
 from mlops_kit.compare.model import Comparison, MetricDiff, SliceDiff, ValueChange, Verdict
 from mlops_kit.compare.noise import fold_noise
 from mlops_kit.compare.statistics import Interval, Scores, difference_intervals
+from mlops_kit.compare.statistics.holm import at_level, holm_levels
 from mlops_kit.compare.verdict import judge, margins_for
 from mlops_kit.errors import BadDataError
 from mlops_kit.spec.model import Kpis
@@ -46,10 +48,11 @@ def compare_sides(
     confidence = head.kpis.confidence if head.kpis else 0.95
     shared, identical = _share(base, head, unreadable, notes)
     intervals = _intervals(shared, confidence) if shared else {}
+    levels = metric_levels(intervals, head.kpis, confidence)
     folded = _fold(base, head, notes)
     hidden = {change.name for change in folded}
     diffs = [
-        _diff(name, base, head, intervals, shared, identical=identical)
+        _diff(name, base, head, intervals, shared, identical=identical, levels=levels)
         for name in _names(base, head)
         if name not in hidden
     ]
@@ -169,6 +172,7 @@ def _cut(table: PredictionTable, rows: np.ndarray[Any, Any]) -> PredictionTable:
         key=table.key[rows],
         actual=table.actual[rows],
         score=table.score[rows],
+        group=None if table.group is None else table.group[rows],
         slices={name: values[rows] for name, values in table.slices.items()},
     )
 
@@ -179,7 +183,13 @@ def _intervals(shared: Shared, confidence: float, only: frozenset[str] | None = 
     kind: Any = shared.new.task
     sides = (Scores(shared.old.actual, shared.old.score), Scores(shared.new.actual, shared.new.score))
     return difference_intervals(
-        kind, *sides, threshold=shared.new.threshold, confidence=confidence, only=only
+        kind,
+        *sides,
+        threshold=shared.new.threshold,
+        confidence=confidence,
+        only=only,
+        groups=shared.new.group,
+        quantile=shared.new.quantile,
     )
 
 
@@ -191,6 +201,7 @@ def _diff(
     shared: Shared | None,
     *,
     identical: bool,
+    levels: Mapping[str, float],
 ) -> MetricDiff:
     old = base.metrics.get(name) if base else None
     new = head.metrics.get(name)
@@ -211,7 +222,20 @@ def _diff(
         return replace(diff, reason="only two numbers exist, no per-row predictions")
     declared = head.kpis.metrics.get(name) if head.kpis else None
     margins = margins_for(short, old, declared.min_effect if declared else 0.0)
-    return judge(diff, intervals[short], len(shared.old.key), margins)
+    return judge(diff, intervals[short], len(shared.old.key), margins, level=levels[short])
+
+
+def metric_levels(
+    intervals: Mapping[str, Interval], kpis: Kpis | None, confidence: float
+) -> dict[str, float]:
+    """Return the level that the p value of each metric has to reach.
+
+    Metrics with a promise in kpis.yaml were named beforehand and stand for themselves. All others are one family (Holm).
+    """
+    alpha = 1 - confidence
+    promised = {kpi.metric.rpartition(":")[2] for kpi in kpis.kpis if kpi.slice is None} if kpis else set()
+    others = {name: interval.p or 0.0 for name, interval in sorted(intervals.items()) if name not in promised}
+    return {name: alpha for name in intervals if name in promised} | holm_levels(others, alpha)
 
 
 def _slice_values(head: Side, unreadable: list[Unreadable]) -> list[dict[str, Any]]:
@@ -227,38 +251,43 @@ def slice_metrics(table: PredictionTable, column: str) -> list[dict[str, Any]]:
     """Return rows and metrics of each value of `column`, by value."""
     import numpy as np
 
-    kind: Any = table.task
     found = []
     for value in np.unique(table.slices[column]):
         rows = table.slices[column] == value
-        metrics = compute_metrics(kind, table.actual[rows], table.score[rows], threshold=table.threshold)
+        metrics = _metrics(_cut(table, rows))
         found.append({"column": column, "value": str(value), "rows": int(rows.sum()), "metrics": metrics})
     return found
 
 
+def _metrics(table: PredictionTable) -> dict[str, float]:
+    kind: Any = table.task
+    return compute_metrics(
+        kind, table.actual, table.score, threshold=table.threshold, quantile=table.quantile
+    )
+
+
 def _slice_diffs(shared: Shared, kpis: Kpis | None, confidence: float) -> tuple[SliceDiff, ...]:
-    """Return the slices whose difference can be told, at a level corrected for their number (Bonferroni), largest change first."""
+    """Return the slices whose difference can be told, at Holm's levels over all slices and their metrics, largest change first."""
     import numpy as np
 
-    parts = [
-        (column, str(value), rows)
-        for column, values in shared.new.slices.items()
-        for value in np.unique(values)
-        if int((rows := values == value).sum()) >= SLICE_MIN_ROWS
-    ]
     wanted = SLICE_METRICS[shared.new.task]
-    level = 1 - (1 - confidence) / max(1, len(parts) * len(wanted))
-    found = []
-    for column, value, rows in parts:
-        cut = Shared(_cut(shared.old, rows), _cut(shared.new, rows), ())
-        kind: Any = cut.new.task
-        old = compute_metrics(kind, cut.old.actual, cut.old.score, threshold=cut.new.threshold)
-        new = compute_metrics(kind, cut.new.actual, cut.new.score, threshold=cut.new.threshold)
-        intervals = _intervals(cut, level, frozenset(wanted))
-        for name in wanted:
-            if name in intervals and name in old and name in new:
+    parts: dict[tuple[str, str, str], tuple[MetricDiff, Interval, int]] = {}
+    for column, values in shared.new.slices.items():
+        for value in np.unique(values):
+            rows = values == value
+            if int(rows.sum()) < SLICE_MIN_ROWS:
+                continue
+            cut = Shared(_cut(shared.old, rows), _cut(shared.new, rows), ())
+            old, new = _metrics(replace(cut.old, threshold=cut.new.threshold)), _metrics(cut.new)
+            for name, interval in _intervals(cut, confidence, frozenset(wanted)).items():
                 diff = MetricDiff(name, old[name], new[name], direction_of(kpis, name), Verdict.NO_ERROR_BAR)
-                judged = judge(diff, intervals[name], int(rows.sum()), margins_for(name, old[name], 0.0))
-                if judged.verdict in (Verdict.BETTER, Verdict.WORSE):
-                    found.append(SliceDiff(column, value, judged))
+                parts[column, str(value), name] = (diff, interval, int(rows.sum()))
+    levels = holm_levels({key: interval.p or 0.0 for key, (_, interval, _) in parts.items()}, 1 - confidence)
+    found = []
+    for key, (diff, interval, count) in parts.items():
+        fitted = at_level(interval, confidence=confidence, level=levels[key])
+        margins = margins_for(diff.name, diff.old or 0.0, 0.0)
+        judged = judge(diff, fitted, count, margins, level=levels[key])
+        if judged.verdict in (Verdict.BETTER, Verdict.WORSE):
+            found.append(SliceDiff(key[0], key[1], judged))
     return tuple(sorted(found, key=lambda part: (-abs(part.diff.change or 0.0), part.column, part.value)))

@@ -15,10 +15,14 @@ DIRECTIONS: dict[str, Direction] = {
     "accuracy": "higher",
     "average_precision": "higher",
     "brier": "lower",
+    "calibration_error": "lower",
+    "f0_5": "higher",
     "f1": "higher",
+    "f2": "higher",
     "log_loss": "lower",
     "mae": "lower",
     "precision": "higher",
+    "quantile_loss": "lower",
     "r2": "higher",
     "recall": "higher",
     "rmse": "lower",
@@ -26,10 +30,25 @@ DIRECTIONS: dict[str, Direction] = {
 }
 # Words in other projects' metric names that say which way is better.
 _HIGHER = ("accuracy", "acc", "auc", "f1", "precision", "recall", "r2", "iou")
-_LOWER = ("loss", "error", "rmse", "mse", "mae", "mape", "brier", "perplexity", "latency", "seconds", "ece")
+_LOWER = (
+    "loss",
+    "error",
+    "rmse",
+    "mse",
+    "mae",
+    "mape",
+    "brier",
+    "perplexity",
+    "latency",
+    "seconds",
+    "ece",
+    "pinball",
+)
 
 # Probabilities are kept this far from 0 and 1 before a logarithm is taken, as scikit-learn does for float64.
 EPSILON = 2.220446049250313e-16
+# Groups of scores behind the calibration error, of equal width.
+BINS = 10
 
 
 def guess_direction(name: str) -> Direction | None:
@@ -43,22 +62,35 @@ def guess_direction(name: str) -> Direction | None:
 
 
 def compute_metrics(
-    kind: TaskKind, actual: Array, score: Array, *, threshold: float = 0.5
+    kind: TaskKind,
+    actual: Array,
+    score: Array,
+    *,
+    threshold: float = 0.5,
+    quantile: float | None = None,
 ) -> dict[str, float]:
     """Return the metrics of predictions, by name.
 
     For classification `actual` holds 0 and 1 and `score` the probability of 1; a row counts as positive from `threshold` on.
-    For regression both hold numbers. Metrics that need both classes are left out when only one is there. Empty input gives
-    an empty result. Precision, recall and F1 are 0 where their denominator is 0.
+    For regression both hold numbers; `quantile` is the level of predicted quantiles and adds their loss. A `score` of rows x runs
+    gives the mean over the runs. Metrics that need both classes are left out when only one is there. Empty input gives an empty
+    result. Precision, recall and F1 are 0 where their denominator is 0.
     """
     if len(actual) == 0:
         return {}
+    if score.ndim == 2:
+        runs = [compute_metrics(kind, actual, run, threshold=threshold, quantile=quantile) for run in score.T]
+        return {name: sum(run[name] for run in runs) / len(runs) for name in runs[0]}
     if kind == "regression":
-        return {"mae": _mean_absolute(actual, score), "r2": _r2(actual, score), "rmse": _rmse(actual, score)}
+        found = {"mae": _mean_absolute(actual, score), "r2": _r2(actual, score), "rmse": _rmse(actual, score)}
+        if quantile is not None:
+            found["quantile_loss"] = float(pinball_losses(actual, score, quantile).mean())
+        return found
     counts = confusion_counts(actual, score, threshold)
     found = {
         "accuracy": ratio(counts[0] + counts[3], sum(counts)),
         "brier": float(((score - actual) ** 2).mean()),
+        "calibration_error": calibration_error(actual, score),
         "f1": ratio(2 * counts[0], 2 * counts[0] + counts[1] + counts[2]),
         "log_loss": float(log_losses(actual, score).mean()),
         "precision": ratio(counts[0], counts[0] + counts[1]),
@@ -68,6 +100,36 @@ def compute_metrics(
         found["average_precision"] = average_precision(actual, score)
         found["roc_auc"] = roc_auc(actual, score)
     return found
+
+
+def calibration_error(actual: Array, score: Array) -> float:
+    """Return the expected calibration error: how far mean score and share of positive rows are apart, over ten bins of scores.
+
+    The bins have equal width; each weighs as much as it has rows (Naeini, Cooper & Hauskrecht 2015, AAAI; Guo et al. 2017,
+    arXiv:1706.04599, with the probability of the positive class). A finite number of rows makes it larger than zero for a perfect
+    model: compare it on the same rows only.
+    """
+    import numpy as np
+
+    gaps = np.bincount(calibration_bins(score), weights=actual - score, minlength=BINS)
+    return float(abs(gaps).sum() / len(actual))
+
+
+def calibration_bins(score: Array) -> Array:
+    """Return the bin, 0 to 9, of each score; scores outside of 0 to 1 fall into the outermost bins."""
+    import numpy as np
+
+    bins: Array = np.clip(np.floor(score * BINS), 0, BINS - 1).astype(np.intp)
+    return bins
+
+
+def pinball_losses(actual: Array, score: Array, quantile: float) -> Array:
+    """Return the quantile loss of each row: too low costs `quantile` a unit, too high 1 - `quantile` (Koenker & Bassett 1978)."""
+    import numpy as np
+
+    error = actual - score
+    losses: Array = np.maximum(quantile * error, (quantile - 1) * error)
+    return losses
 
 
 def ratio(part: float, whole: float) -> float:

@@ -66,6 +66,8 @@ class MetricDiff:
     """Smallest difference that matters, in the metric's unit."""
     rows_needed: int | None = None
     """With CANNOT_TELL: about how many test rows would settle it."""
+    p: float | None = None
+    """Two-sided p value of `no difference` on the shared test rows; None without an interval."""
 
     @property
     def change(self) -> float | None:
@@ -82,7 +84,7 @@ class SliceDiff:
     value: str
     """Value of the column in this slice."""
     diff: MetricDiff
-    """The metric on the rows of the slice, with intervals corrected for the number of slices."""
+    """The metric on the rows of the slice, with its interval at the level of Holm's correction for many slices."""
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,9 @@ class Task:
     """Columns that together name one row; unique."""
     time: str | None = None
     """Timestamp column (UTC) that orders rows; needed by partitions by month and by the split by time."""
+    group: str | None = None
+    """Column whose value several rows share when they are not independent (a customer, a device); it is no feature. Intervals draw
+    whole groups."""
 
 
 @dataclass(frozen=True)

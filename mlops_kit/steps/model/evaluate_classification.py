@@ -61,7 +61,8 @@ def evaluate(model: Model, test: Table, *, task: Task, params: EvaluateParams) -
 
     score = model.predict_proba(test[feature_columns(list(test.columns), task)])[:, 1]
     actual = test[task.target].to_numpy().astype(float)
-    columns = {name: pa.array(test[name]) for name in (*task.key, *params.slices)}
+    group = (task.group,) if task.group else ()
+    columns = {name: pa.array(test[name]) for name in (*task.key, *params.slices, *group)}
     table = pa.table({**columns, "actual": actual, "score": score})
     return Evaluated(
         compute_metrics("classification", actual, score, threshold=params.threshold)

@@ -55,7 +55,8 @@ def evaluate(model: Model, test: Table, *, task: Task, params: EvaluateParams) -
 
     score = np.asarray(model.predict(test[feature_columns(list(test.columns), task)]), dtype=float)
     actual = test[task.target].to_numpy().astype(float)
-    columns = {name: pa.array(test[name]) for name in (*task.key, *params.slices)}
+    group = (task.group,) if task.group else ()
+    columns = {name: pa.array(test[name]) for name in (*task.key, *params.slices, *group)}
     table = pa.table({**columns, "actual": actual, "score": score})
     groups = [group for group in np.array_split(np.argsort(score, kind="stable"), GROUPS) if len(group)]
     points = np.linspace(0, 1, 101)
