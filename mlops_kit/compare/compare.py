@@ -96,8 +96,9 @@ def _production_diffs(
     unreadable.extend(production.unreadable)
     shared, identical = _share(production, head, unreadable, notes)
     intervals = _intervals(shared, confidence) if shared else {}
+    levels = metric_levels(intervals, head.kpis, confidence)
     return [
-        _diff(name, production, head, intervals, shared, identical=identical)
+        _diff(name, production, head, intervals, shared, identical=identical, levels=levels)
         for name in _names(production, head)
     ]
 

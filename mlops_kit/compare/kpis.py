@@ -12,7 +12,6 @@ from mlops_kit.compare.model import KpiResult, KpiStatus, MetricDiff
 from mlops_kit.errors import UsageError
 from mlops_kit.spec.model import Direction, Kpi, Kpis
 
-
 # 0.80 - 0.79 is more than 0.01 in binary floating point; a promise is not broken by that.
 DUST = 1e-12
 
@@ -140,7 +139,9 @@ def _worsening(
     )
     diff = diffs.get(kpi.metric) if diffs is not None else None
     if diff is None or diff.old is None or diff.new is None or direction is None:
-        missing = "no base to compare with" if kpi.against == "base" else "no model in production to compare with"
+        missing = (
+            "no base to compare with" if kpi.against == "base" else "no model in production to compare with"
+        )
         if diffs is not None:
             missing = f"the {kpi.against} does not have this metric"
         reason = (
