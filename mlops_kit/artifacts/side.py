@@ -135,19 +135,19 @@ class _Reader:
 
     def read(self) -> Side:
         declared = self._declared()
-        metric_files = _metric_files(declared.outputs)
+        metrics = metric_files(declared.outputs)
         param_files = [path for path in dict.fromkeys(declared.params) if path != PROVENANCE]
         predictions = [output.path for output in declared.outputs if output.type == "predictions"]
         if len(predictions) > 1:
             self._notes.append(f"several outputs are declared as predictions; {predictions[0]} is compared")
         recorded = {path: digest for stage in declared.stages.values() for path, digest in stage.outs.items()}
         contents = Contents(self._root, self._tree, {**declared.data, **recorded}, committed=self._committed)
-        others = [other for places in metric_files.values() for other in places]
-        contents.want([*metric_files, *others, *param_files, *predictions[:1]], fetch=self._fetch)
+        others = [other for places in metrics.values() for other in places]
+        contents.want([*metrics, *others, *param_files, *predictions[:1]], fetch=self._fetch)
         kpis, kpi_values = self._kpis(self._tree.read(["kpis.yaml"]).get("kpis.yaml"))
         return Side(
             info=self._info,
-            metrics=self._metrics(metric_files, contents),
+            metrics=self._metrics(metrics, contents),
             params=self._params(param_files, contents, declared.stages),
             kpis=kpis,
             kpi_values=kpi_values,
@@ -286,7 +286,7 @@ class _Reader:
         return PredictionFile(*found)
 
 
-def _metric_files(outputs: Iterable[DeclaredOutput]) -> dict[str, tuple[str, ...]]:
+def metric_files(outputs: Iterable[DeclaredOutput]) -> dict[str, tuple[str, ...]]:
     """Return declared metric path -> other places where an old DVC may have put it."""
     files: dict[str, tuple[str, ...]] = {}
     for output in outputs:

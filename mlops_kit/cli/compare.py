@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import io
-import os
-import shlex
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
+from mlops_kit.cli.place import check_place, form_of, write_text
 from mlops_kit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -59,12 +57,13 @@ def compare(
     chosen = [name for name, on in (("md", as_markdown), ("json", as_json), ("html", as_html)) if on]
     if len(chosen) > 1:
         raise UsageError("--md, --json and --html exclude each other", fix="choose one")
-    form = chosen[0] if chosen else _format_of(output) if output else None
+    known = {".md": "md", ".json": "json", ".html": "html", ".htm": "html"}
+    form = chosen[0] if chosen else form_of(output, known) if output else None
     if output:
-        _check_place(output)
+        check_place(output)
     result = compare_commits(repo.resolve(), base, head)
     if form:
-        _write(render_as(result, form), output)
+        write_text(render_as(result, form), output)
     else:
         _print(result)
     raise typer.Exit(int(exit_code(result)))
@@ -75,66 +74,6 @@ def render_as(result: Comparison, form: str) -> str:
     from mlops_kit.report import html, json, markdown
 
     return {"md": markdown.render, "json": json.dumps, "html": html.render}[form](result)
-
-
-def _format_of(output: Path) -> str:
-    known = {".md": "md", ".json": "json", ".html": "html", ".htm": "html"}
-    suffix = output.suffix.lower()
-    if suffix not in known:
-        raise UsageError(f"what to write to {output}?", fix="add --md, --json or --html, or use that ending")
-    return known[suffix]
-
-
-def _check_place(output: Path) -> None:
-    """Refuse a place that cannot be written to before the work is done, not after."""
-    if output.is_dir():
-        raise UsageError(
-            f"--output {output} is a folder", fix=f"name a file: --output {output / 'report.html'}"
-        )
-    if not output.absolute().parent.is_dir():
-        raise UsageError(
-            f"--output {output}: its folder does not exist", fix=f"mkdir -p {shlex.quote(str(output.parent))}"
-        )
-
-
-def _write(text: str, output: Path | None) -> None:
-    if output is None:
-        typer.echo(text.encode("utf-8"), nl=False)  # a report is UTF-8, whatever the terminal's encoding
-        return
-    try:
-        if output.exists() and not output.is_file():
-            output.write_text(
-                text, encoding="utf-8", newline="\n"
-            )  # a device or a pipe must not be replaced by a file
-        else:
-            _replace(output, text)
-    except OSError as error:
-        raise UsageError(
-            f"--output {output} cannot be written: {error.strerror}", fix="name another file with --output"
-        ) from None
-    typer.echo(f"wrote {output}")
-
-
-def _replace(output: Path, text: str) -> None:
-    """Write `text` to `output` in one step: a reader sees the old report or the new one, never half of it."""
-    descriptor, name = tempfile.mkstemp(
-        dir=output.absolute().parent, prefix=f".{output.name}.", suffix=".new"
-    )
-    fresh = Path(name)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        fresh.chmod(output.stat().st_mode & 0o777 if output.exists() else 0o666 & ~_umask())
-        # A link stays a link: what it points to is replaced.
-        fresh.replace(output.resolve() if output.is_symlink() else output)
-    finally:
-        fresh.unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
 
 
 def _print(result: Comparison) -> None:

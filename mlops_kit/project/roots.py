@@ -9,6 +9,10 @@ from mlops_kit.errors import UsageError
 from mlops_kit.outside import git
 
 
+class NoPipelineError(UsageError):
+    """Nothing that git tracks now is a dvc.yaml."""
+
+
 def find_root(start: Path) -> Path:
     """Return the DVC root for the folder `start`: the nearest one at or above it, else the only one below it.
 
@@ -39,7 +43,7 @@ def find_root(start: Path) -> Path:
         return start
     if (top / "dvc.yaml").exists() or any(posixpath.basename(name) == "dvc.yaml" for name in names):
         return top
-    raise UsageError(
+    raise NoPipelineError(
         f"no dvc.yaml below {start}",
         fix="cd to the DVC repository, take this one on: mlops-kit adopt, or make one: mlops-kit init NAME",
     )
