@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from mlops_kit.artifacts.trees import Tree
 
@@ -29,9 +29,14 @@ def _is_pipeline_file(name: str) -> bool:
 
 def _ignored(tree: Tree, files: list[str]) -> Callable[[str], bool] | None:
     """Return a test of whether a path is ignored by the .dvcignore files of the side; None when they hold no pattern."""
+    return read_ignores({posixpath.dirname(file): content for file, content in tree.read(files).items()})
+
+
+def read_ignores(files: Mapping[str, bytes]) -> Callable[[str], bool] | None:
+    """Return a test of whether a path is ignored; `files` is folder -> content of its .dvcignore. None when they hold no pattern."""
     patterns = {
-        posixpath.dirname(file): lines
-        for file, content in tree.read(files).items()
+        folder: lines
+        for folder, content in files.items()
         if (lines := [line for line in content.splitlines() if line.strip() and not line.startswith(b"#")])
     }
     if not patterns:

@@ -6,6 +6,7 @@ import posixpath
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
+from mlops_kit.artifacts.belonging import CONFIG
 from mlops_kit.artifacts.blobs import Blobs, Find
 from mlops_kit.artifacts.commit_trees import TreeFile
 from mlops_kit.artifacts.layouts import Layout, LayoutReader
@@ -13,7 +14,6 @@ from mlops_kit.artifacts.locks import FOREIGN_ERRORS, LockReader
 from mlops_kit.artifacts.metric_state import Lost, MetricState
 from mlops_kit.artifacts.numbers import NumberReader
 from mlops_kit.artifacts.recordings import RecordReader
-from mlops_kit.artifacts.side import own_names
 from mlops_kit.outside import gitlog
 
 
@@ -22,9 +22,8 @@ class HistoryReader:
 
     def __init__(self, root: Path, objects: gitlog.ObjectReader, prefix: str) -> None:
         """Read for the DVC repository at `root`, whose path in the git repository is `prefix` (empty or ending in a slash)."""
-        self._root = root
         self._blobs = Blobs(root, objects, prefix)
-        self._layouts = LayoutReader(root, self._blobs)
+        self._layouts = LayoutReader(self._blobs)
         self._records = RecordReader(self._blobs)
         self._numbers = NumberReader(root, self._blobs)
         self._known: dict[object, MetricState] = {}
@@ -38,14 +37,19 @@ class HistoryReader:
 
     def at_work_tree(self) -> MetricState:
         """Return the metrics as they lie in the folder, with uncommitted changes."""
-        names = own_names(self._root, {*gitlog.tracked_pipelines(self._root), "dvc.yaml", "dvc.lock"})
-        names = [name for name in sorted(names) if posixpath.basename(name) in ("dvc.yaml", "dvc.lock")]
+        tracked = sorted({*gitlog.tracked_pipelines(self._root), "dvc.yaml", "dvc.lock"})
+        inner = tuple(name.removesuffix(CONFIG) for name in tracked if name.endswith(f"/{CONFIG}"))
+        names = [
+            name
+            for name in tracked
+            if posixpath.basename(name) in ("dvc.yaml", "dvc.lock") and not (inner and name.startswith(inner))
+        ]
         files = tuple(TreeFile(name, blob) for name in names if (blob := self._blobs.on_disk(name)))
         return self._read({"": files}, self._blobs.find_on_disk)[""]
 
     def _read(self, files: Mapping[str, tuple[TreeFile, ...]], find: Find) -> dict[str, MetricState]:
         """Return key -> state; `files` is key -> pipeline files of one tree."""
-        files = self._layouts.leave_out_foreign(files)
+        files = self._layouts.leave_out_ignored(files, find)
         layouts = self._layouts.lay_out(files, find)
         found = find({key: layout.all_places for key, layout in layouts.items()})
         here: dict[str, dict[str, str]] = {key: {} for key in files}

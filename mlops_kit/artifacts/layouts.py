@@ -5,14 +5,14 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
+from mlops_kit.artifacts.belonging import IGNORE, read_ignores
 from mlops_kit.artifacts.blobs import Blobs, Find
 from mlops_kit.artifacts.commit_trees import TreeFile
 from mlops_kit.artifacts.dvcfiles import Pipeline, read_pipeline
 from mlops_kit.artifacts.locks import FOREIGN_ERRORS
 from mlops_kit.artifacts.metric_state import Lost
-from mlops_kit.artifacts.side import metric_files, own_names
+from mlops_kit.artifacts.side import metric_files
 
 Parsed = tuple[TreeFile, tuple[tuple[str, str | None], ...]]
 """A dvc.yaml, with what its templates read: path -> blob, None where there was no file."""
@@ -50,21 +50,26 @@ class Layout:
 class LayoutReader:
     """Reads the pipelines of trees, and remembers what each version of each file declares."""
 
-    def __init__(self, root: Path, blobs: Blobs) -> None:
-        self._root = root
+    def __init__(self, blobs: Blobs) -> None:
         self._blobs = blobs
-        self._own: dict[str, bool] = {}
+        self._ignores: dict[str, Callable[[str], bool] | None] = {}
         self._reads: dict[TreeFile, tuple[str, ...]] = {}
         self._pipelines: dict[Parsed, Pipeline | Lost] = {}
         self._layouts: dict[tuple[Parsed, ...], Layout] = {}
 
-    def leave_out_foreign(self, files: Mapping[str, tuple[TreeFile, ...]]) -> dict[str, tuple[TreeFile, ...]]:
-        """Leave out what .dvcignore names."""
-        fresh = {file.path for part in files.values() for file in part} - self._own.keys()
-        if fresh:
-            own = set(own_names(self._root, fresh))
-            self._own |= {path: path in own for path in fresh}
-        return {key: tuple(file for file in part if self._own[file.path]) for key, part in files.items()}
+    def leave_out_ignored(
+        self, files: Mapping[str, tuple[TreeFile, ...]], find: Find
+    ) -> dict[str, tuple[TreeFile, ...]]:
+        """Leave out what the .dvcignore at the DVC root names, as it stood in each tree."""
+        ignores = {key: blob for (key, _), blob in find({key: [IGNORE] for key in files}).items()}
+        fresh = {blob for blob in ignores.values() if blob not in self._ignores}
+        self._blobs.load(fresh)
+        self._ignores |= {blob: read_ignores({"": self._blobs.contents.get(blob, b"")}) for blob in fresh}
+        made = {}
+        for key, part in files.items():
+            ignored = self._ignores.get(ignores.get(key, ""))
+            made[key] = part if ignored is None else tuple(f for f in part if not ignored(f.path))
+        return made
 
     def lay_out(self, files: Mapping[str, tuple[TreeFile, ...]], find: Find) -> dict[str, Layout]:
         pipelines = {key: tuple(f for f in part if is_pipeline(f)) for key, part in files.items()}
