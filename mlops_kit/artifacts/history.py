@@ -22,6 +22,7 @@ class HistoryReader:
 
     def __init__(self, root: Path, objects: gitlog.ObjectReader, prefix: str) -> None:
         """Read for the DVC repository at `root`, whose path in the git repository is `prefix` (empty or ending in a slash)."""
+        self._root = root
         self._blobs = Blobs(root, objects, prefix)
         self._layouts = LayoutReader(self._blobs)
         self._records = RecordReader(self._blobs)
