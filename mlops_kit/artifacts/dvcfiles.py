@@ -59,6 +59,8 @@ class Pipeline:
     """Names of all stages, those of foreach and matrix one by one."""
     problems: tuple[str, ...] = ()
     """Stages that could not be resolved, each with the reason."""
+    resolved: Mapping[str, Any] = field(default_factory=dict)
+    """The file's `stages` and top-level `plots` with all templates resolved, as plain values."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,13 @@ def read_pipeline(
     outputs += [DeclaredOutput(_join(folder, path), "metrics") for path, _ in _entries(top.get("metrics"))]
     outputs += _top_plots(top.get("plots"), folder)
     params += [_join(folder, path) for path in top.get("params") or []]
-    return Pipeline(tuple(outputs), tuple(dict.fromkeys(params)), tuple(stages), tuple(problems))
+    return Pipeline(
+        tuple(outputs),
+        tuple(dict.fromkeys(params)),
+        tuple(stages),
+        tuple(problems),
+        {"stages": stages, "plots": top.get("plots")},
+    )
 
 
 def _resolved(

@@ -13,8 +13,9 @@ from typing import Any
 from mlops_kit.artifacts.belonging import pipeline_files
 from mlops_kit.artifacts.contents import Contents, Lost
 from mlops_kit.artifacts.dvcfiles import DeclaredOutput, LockedStage, read_dvc_file, read_lock, read_pipeline
+from mlops_kit.artifacts.plots import Files, PlotFile, collect_plots
 from mlops_kit.artifacts.predictions import PredictionTable, read_predictions
-from mlops_kit.artifacts.store import check_content
+from mlops_kit.artifacts.store import check_content, open_store
 from mlops_kit.artifacts.trees import CommitTree, Tree, WorkTree
 from mlops_kit.artifacts.values import flatten, load_foreign_yaml, parse_values
 from mlops_kit.errors import SpecError
@@ -90,6 +91,8 @@ class Side:
     """What the side names and could not be read."""
     notes: tuple[str, ...] = ()
     """Further remarks."""
+    plots: tuple[PlotFile, ...] = ()
+    """Files that plots show; parsed only when they are drawn."""
 
 
 def read_side(root: Path, rev: str | None, *, label: str = "", fetch: bool = True) -> Side:
@@ -118,6 +121,7 @@ class _Declared:
     params: list[str] = field(default_factory=list)
     stages: dict[str, LockedStage] = field(default_factory=dict)
     data: dict[str, str] = field(default_factory=dict)
+    resolved: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 class _Reader:
@@ -156,6 +160,7 @@ class _Reader:
             predictions=self._predictions(predictions[0], contents) if predictions else None,
             unreadable=tuple(self._unreadable),
             notes=tuple(dict.fromkeys(self._notes)),
+            plots=self._plots(declared),
         )
 
     def _lost(self, what: str, reason: str, fix: str) -> None:
@@ -193,6 +198,7 @@ class _Reader:
             )
             declared.outputs += pipeline.outputs
             declared.params += pipeline.param_files
+            declared.resolved[path] = pipeline.resolved
             for problem in pipeline.problems:
                 self._lost(
                     path,
@@ -274,6 +280,15 @@ class _Reader:
                     else "is too large for a number"
                 )
                 self._lost(f"{path}: {key}", reason, "mend the stage that writes it, then run again")
+
+    def _plots(self, declared: _Declared) -> tuple[PlotFile, ...]:
+        if not any(
+            value.get("plots") or "plots" in str(value.get("stages")) for value in declared.resolved.values()
+        ):
+            return ()
+        here = None if self._committed else self._root
+        files = Files(self._tree.names(), self._tree.read, declared.stages, open_store(self._root), here)
+        return collect_plots(declared.resolved, files)
 
     def _predictions(self, path: str, contents: Contents) -> PredictionFile | None:
         here = self._root / path

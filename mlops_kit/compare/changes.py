@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from mlops_kit.artifacts.dvcfiles import LockedStage
 from mlops_kit.compare.model import StageChange, ValueChange
@@ -22,6 +23,22 @@ def compare_values(old: Mapping[str, JsonValue], new: Mapping[str, JsonValue]) -
         elif old[name] != new[name]:
             changes.append(ValueChange(name, old[name], new[name], "changed"))
     return tuple(changes)
+
+
+def compare_contract(old: Mapping[str, JsonValue], new: Mapping[str, JsonValue]) -> tuple[ValueChange, ...]:
+    """Return the edits of the KPI contract, each with the owner of its promise.
+
+    The owner before the edit, so that nobody makes a promise theirs in order to change it; the new one of a new promise.
+    """
+    return tuple(
+        replace(change, owner=_owner(old, change.name) or _owner(new, change.name))
+        for change in compare_values(old, new)
+    )
+
+
+def _owner(values: Mapping[str, JsonValue], name: str) -> str:
+    owner = values.get(f"{name.rpartition('.')[0]}.owner")
+    return owner if isinstance(owner, str) else ""
 
 
 def compare_stages(old: Mapping[str, LockedStage], new: Mapping[str, LockedStage]) -> tuple[StageChange, ...]:

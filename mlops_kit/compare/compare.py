@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_kit.artifacts.predictions import PredictionTable
 from mlops_kit.artifacts.side import Side, Unreadable
-from mlops_kit.compare.changes import compare_stages, compare_values
+from mlops_kit.compare.changes import compare_contract, compare_stages, compare_values
 from mlops_kit.compare.kpis import direction_of, judge_kpis
 from mlops_kit.compare.metrics import compute_metrics
 from mlops_kit.compare.model import Comparison, MetricDiff, SliceDiff, ValueChange, Verdict
 from mlops_kit.compare.noise import fold_noise
+from mlops_kit.compare.pipeline import build_pipeline
+from mlops_kit.compare.plots import pair_plots
 from mlops_kit.compare.statistics import Interval, Scores, difference_intervals
 from mlops_kit.compare.statistics.holm import at_level, holm_levels
 from mlops_kit.compare.verdict import judge, margins_for
@@ -43,7 +45,8 @@ def compare_sides(
 
     `production` is the side whose model is in production, for the promises against it; None when there is none. Raises UsageError for a promise about a metric that does not exist.
     """
-    unreadable = [*(base.unreadable if base else ()), *head.unreadable]
+    unreadable = [replace(item, side="base") for item in (base.unreadable if base else ())]
+    unreadable += [replace(item, side="head") for item in head.unreadable]
     notes = [*(base.notes if base else ()), *head.notes]
     confidence = head.kpis.confidence if head.kpis else 0.95
     shared, identical = _share(base, head, unreadable, notes)
@@ -57,6 +60,8 @@ def compare_sides(
         if name not in hidden
     ]
     slices = _slice_values(head, unreadable)
+    stages = compare_stages(base.stages, head.stages) if base else ()
+    drawn = pair_plots(base.plots if base else (), head.plots)
     return Comparison(
         project=project,
         base=base.info if base else None,
@@ -72,18 +77,21 @@ def compare_sides(
         )
         if head.kpis and not unreadable
         else (),
-        kpi_changes=compare_values(base.kpi_values, head.kpi_values) if base else (),
+        kpi_changes=compare_contract(base.kpi_values, head.kpi_values) if base else (),
         params=tuple(
             change for change in compare_values(base.params, head.params) if change.name not in hidden
         )
         if base
         else (),
-        stages=compare_stages(base.stages, head.stages) if base else (),
+        stages=stages,
         unreadable=tuple(unreadable),
         confidence=confidence,
-        notes=tuple(dict.fromkeys(notes)),
+        notes=tuple(dict.fromkeys((*notes, *drawn.notes))),
         folded=folded,
         data=compare_values(base.data, head.data) if base else (),
+        pipeline=build_pipeline(base.stages, head.stages, stages) if base else (),
+        plots=drawn.plots,
+        pictures=drawn.pictures,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 from mlops_kit.artifacts.side import SideInfo, Unreadable
 from mlops_kit.spec.model import Direction, JsonValue
@@ -13,6 +14,14 @@ __all__ = [
     "KpiResult",
     "KpiStatus",
     "MetricDiff",
+    "NodeState",
+    "PairState",
+    "PicturePair",
+    "PipelineNode",
+    "PlotCell",
+    "PlotKind",
+    "PlotPair",
+    "PlotSeries",
     "SideInfo",
     "SliceDiff",
     "StageChange",
@@ -20,6 +29,10 @@ __all__ = [
     "ValueChange",
     "Verdict",
 ]
+
+NodeState = Literal["same", "rerun", "added", "removed", "output"]
+PairState = Literal["same", "changed", "added", "removed"]
+PlotKind = Literal["line", "points", "bar", "matrix"]
 
 
 class Verdict(StrEnum):
@@ -119,6 +132,8 @@ class ValueChange:
     """Value on the head side."""
     kind: str
     """`added`, `removed` or `changed`."""
+    owner: str = ""
+    """For an edit of the KPI contract: who answered for the promise before the edit, or does now if it is new."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +146,82 @@ class StageChange:
     """`added`, `removed`, `rerun` (something it reads changed) or `output` (same inputs, other outputs)."""
     reasons: tuple[str, ...]
     """What changed, in words: `params train.max_depth`, `steps/train.py`, `scikit-learn 1.8.0 -> 1.9.1`."""
+
+
+@dataclass(frozen=True)
+class PipelineNode:
+    """One stage in the graph of both sides' recorded runs."""
+
+    name: str
+    """Stage name, as in StageChange."""
+    after: tuple[str, ...]
+    """Names of the stages whose outputs it reads."""
+    state: NodeState
+    """`same`, or what StageChange says of it."""
+    reasons: tuple[str, ...] = ()
+    """What changed, in words; empty for a stage that is the same."""
+
+
+@dataclass(frozen=True)
+class PlotSeries:
+    """One line of a plot on one side."""
+
+    side: Literal["base", "head"]
+    """Whose line it is."""
+    label: str
+    """Which line of that side; empty when there is one."""
+    points: tuple[tuple[float, float], ...]
+    """x and y, in the order of the file; at most 200."""
+
+
+@dataclass(frozen=True)
+class PlotCell:
+    """One bar, or one cell of a matrix, on both sides."""
+
+    row: str
+    """Name of the bar, or of the matrix row."""
+    column: str
+    """Name of the matrix column; empty for a bar."""
+    old: float | None
+    """Value on the base side; None where the base does not have it."""
+    new: float | None
+    """Value on the head side; None where the head does not have it."""
+
+
+@dataclass(frozen=True)
+class PlotPair:
+    """One plot of both sides, to be drawn as one picture."""
+
+    name: str
+    """Title in dvc.yaml, or the file's path."""
+    x_label: str
+    """What the x axis (for a matrix: the columns) shows."""
+    y_label: str
+    """What the y axis (for a matrix: the rows) shows."""
+    kind: PlotKind
+    """`line` and `points` have series; `bar` and `matrix` have cells."""
+    state: PairState
+    """`same` when both sides have the same points; `added` and `removed` when one side lacks the plot."""
+    series: tuple[PlotSeries, ...] = ()
+    """The lines, those of the base first; the head's alone when nothing changed."""
+    cells: tuple[PlotCell, ...] = ()
+    """Bars or matrix cells."""
+
+
+@dataclass(frozen=True)
+class PicturePair:
+    """An image that a stage wrote, on both sides."""
+
+    name: str
+    """Path of the file."""
+    media: Literal["image/png", "image/jpeg", "image/svg+xml"]
+    """What it is."""
+    state: PairState
+    """`same` when both sides have the same bytes."""
+    old: str = ""
+    """The base's image in base64; empty where there is none, it is the same, or it is too large to carry."""
+    new: str = ""
+    """The head's image in base64."""
 
 
 @dataclass(frozen=True)
@@ -169,6 +260,12 @@ class Comparison:
     """In CI: stages that ran, with seconds; empty elsewhere."""
     failure: str = ""
     """In CI: why there is nothing to compare (a stage that failed), with the last lines of its output (untrusted text)."""
+    pipeline: tuple[PipelineNode, ...] = ()
+    """All stages of both sides, each behind those that it reads from; empty without a base."""
+    plots: tuple[PlotPair, ...] = ()
+    """Plots of both sides, by name."""
+    pictures: tuple[PicturePair, ...] = ()
+    """Images of both sides, by name; only HTML shows them."""
 
     @property
     def breached(self) -> tuple[KpiResult, ...]:

@@ -6,11 +6,11 @@ import json
 import math
 import types
 from collections.abc import Mapping
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import MISSING, asdict, fields, is_dataclass
 from enum import StrEnum
 from typing import Any, Literal, Union, get_args, get_origin
 
-from mlops_kit.compare.model import Comparison, StageChange, Unreadable, ValueChange
+from mlops_kit.compare.model import Comparison, PicturePair, StageChange, Unreadable, ValueChange
 from mlops_kit.errors import UnreadableSideError
 from mlops_kit.report.limits import MAX_BYTES, MAX_DEPTH, MAX_ROWS, MAX_TEXT, shorten
 from mlops_kit.spec.build import field_types
@@ -21,11 +21,15 @@ WORDS: dict[tuple[type, str], tuple[str, ...]] = {
     (StageChange, "kind"): ("added", "removed", "rerun", "output"),
     (ValueChange, "kind"): ("added", "removed", "changed"),
     (Unreadable, "side"): ("base", "head"),
+    (PicturePair, "old"): ("",),
+    (PicturePair, "new"): ("",),
 }
 
 
 def dumps(comparison: Comparison) -> str:
     """Return the comparison as canonical JSON that `loads` takes; what is beyond its limits is cut, and a note says so.
+
+    The bytes of pictures are left out, which only HTML shows.
 
     Raises ValueError for a number that is not finite.
     """
@@ -93,7 +97,8 @@ def _read(wanted: Any, value: Any, where: str) -> Any:
 def _read_object(cls: type, value: Any, where: str) -> Any:
     hints = field_types(cls)
     _require(isinstance(value, dict) and set(value) <= set(hints), value, where)
-    required = {item.name for item in fields(cls)}
+    # A report of an older version lacks the fields that came later; those have defaults.
+    required = {item.name for item in fields(cls) if item.default is MISSING}
     _require(required <= set(value), value, where)
     for name, item in value.items():
         words = WORDS.get((cls, name))

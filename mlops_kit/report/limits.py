@@ -6,12 +6,21 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from mlops_kit.compare.plots import thin
+
 MAX_BYTES = 1_000_000
 MAX_ROWS = 2_000
 MAX_TEXT = 4_000
 MAX_DEPTH = 8
-# Rows and length of texts, tried in this order until the report is small enough.
-STEPS = ((MAX_ROWS, MAX_TEXT), (500, 1_000), (200, 500), (50, 300), (10, 160))
+# Rows, length of texts and points of a line, tried in this order until the report is small enough.
+STEPS = (
+    (MAX_ROWS, MAX_TEXT, 200),
+    (MAX_ROWS, MAX_TEXT, 40),
+    (500, 1_000, 20),
+    (200, 500, 12),
+    (50, 300, 8),
+    (10, 160, 2),
+)
 VALUES = frozenset({"old", "new"})  # of parameters: anything that YAML can say
 LARGEST = 1 << 1023  # larger whole numbers do not fit a float
 
@@ -19,8 +28,11 @@ LARGEST = 1 << 1023  # larger whole numbers do not fit a float
 def shorten(tree: Mapping[str, Any], encode: Callable[[Mapping[str, Any]], str]) -> str:
     """Return `encode(tree)` for the report `tree`, cut to the limits if it is beyond them; a note names what was left out."""
     text = ""
-    for rows, longest in STEPS:
-        text = encode(_cut_rows({name: _cut(tree[name], rows, longest, name) for name in tree}, rows))
+    bare = {**tree, "pictures": [{**picture, "old": "", "new": ""} for picture in tree["pictures"]]}
+    for rows, longest, points in STEPS:
+        plots = [_cut_plot(plot, rows, points) for plot in bare["plots"]]
+        cut = {name: _cut(bare[name], rows, longest, name) for name in bare if name != "plots"}
+        text = encode(_cut_rows({**cut, "plots": _cut_texts(plots, longest)}, rows))
         if len(text.encode("utf-8", "surrogatepass")) <= MAX_BYTES:
             break
     return text
@@ -57,6 +69,20 @@ def _cut(value: Any, rows: int, longest: int, name: str, depth: int = 0) -> Any:
             return inner
         return [*inner[: rows - 1], f"… and {len(inner) - rows + 1:,} more"]
     return value
+
+
+def _cut_plot(plot: Mapping[str, Any], rows: int, points: int) -> dict[str, Any]:
+    """Return a plot with fewer points and cells; what is left is points and cells still."""
+    series = [{**line, "points": thin(line["points"], points)} for line in plot["series"][:rows]]
+    return {**plot, "series": series, "cells": list(plot["cells"])[:rows]}
+
+
+def _cut_texts(value: Any, longest: int) -> Any:
+    if isinstance(value, str):
+        return _cut_text(value, longest)
+    if isinstance(value, Mapping):
+        return {key: _cut_texts(item, longest) for key, item in value.items()}
+    return [_cut_texts(item, longest) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _cut_text(text: str, longest: int) -> str:

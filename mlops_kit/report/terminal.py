@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mlops_kit.compare.model import Comparison, KpiStatus, MetricDiff, Verdict
+from mlops_kit.compare.model import Comparison, KpiStatus, MetricDiff, ValueChange, Verdict
 from mlops_kit.report import text
 
 if TYPE_CHECKING:
@@ -54,6 +55,9 @@ def render(comparison: Comparison) -> Group:
         )
         for i in comparison.unreadable
     ]
+    if comparison.kpi_changes:
+        parts.append(Text(f"! {text.visible(text.contract_sentence(comparison))}", style="yellow"))
+        parts += _value_lines(comparison.kpi_changes)
     parts += [*_kpi_lines(comparison), *_metric_tables(comparison)]
     parts += _change_lines(comparison)
     parts += [Text(f"note: {text.visible(note, longest=400)}", style="dim") for note in comparison.notes]
@@ -63,9 +67,8 @@ def render(comparison: Comparison) -> Group:
 def _kpi_lines(comparison: Comparison) -> list[RenderableType]:
     from rich.text import Text
 
-    order = (KpiStatus.FAIL, KpiStatus.SKIP, KpiStatus.PASS)
     made: list[RenderableType] = []
-    for kpi in sorted(comparison.kpis, key=lambda kpi: order.index(kpi.status)):
+    for kpi in text.ordered_kpis(comparison):
         why = f" ({text.visible(kpi.reason)})" if kpi.reason else ""
         line = f"{text.KPI_SIGNS[kpi.status]} KPI {text.visible(kpi.name)} {text.visible(kpi.promise)}: {text.number(kpi.value)}{why}"
         if kpi.status is KpiStatus.FAIL:
@@ -75,8 +78,9 @@ def _kpi_lines(comparison: Comparison) -> list[RenderableType]:
 
 
 def _metric_tables(comparison: Comparison) -> list[RenderableType]:
-    changed = [("", diff) for diff in comparison.metrics if diff.low is not None or diff.change != 0]
-    same = len(comparison.metrics) - len(changed)
+    judged, differ, unchanged = text.ordered_metrics(comparison)
+    changed = [("", diff) for diff in (*judged, *differ)]
+    same = len(unchanged)
     slices = [(f"{part.column}={part.value}", part.diff) for part in comparison.slices]
     made: list[RenderableType] = []
     for rows, what in ((changed, "metrics"), (slices, "slices")):
@@ -121,18 +125,24 @@ def _table(rows: list[tuple[str, MetricDiff]]) -> Table:
     return table
 
 
-def _change_lines(comparison: Comparison) -> list[RenderableType]:
+def _value_lines(changes: Sequence[ValueChange]) -> list[RenderableType]:
     lines: list[RenderableType] = []
-    changes = (*comparison.kpi_changes, *comparison.params)
     for change in changes[:MOST]:
+        owner = f" (owner: {text.visible(change.owner)})" if change.owner else ""
         old = text.value_text(change.old, absent=change.kind == "added")
         new = text.value_text(change.new, absent=change.kind == "removed")
-        lines.append(_plain(f"{text.visible(change.name)}: {text.visible(old)} → {text.visible(new)}"))
-    lines += _left_out(len(changes), "changed values")
+        lines.append(_plain(f"{text.visible(change.name)}: {text.visible(old)} → {text.visible(new)}{owner}"))
+    return [*lines, *_left_out(len(changes), "changed values")]
+
+
+def _change_lines(comparison: Comparison) -> list[RenderableType]:
+    lines = _value_lines(comparison.params)
     for stage in comparison.stages[:MOST]:
         because = f" because of {text.visible(', '.join(stage.reasons))}" if stage.reasons else ""
         lines.append(_plain(f"stage {text.visible(stage.name)}: {text.visible(stage.kind)}{because}"))
     lines += _left_out(len(comparison.stages), "stages")
+    if comparison.plots or comparison.pictures:
+        lines.append(_plain(f"plots: {text.plot_words(comparison)}; drawn by mlops-kit compare --html"))
     ran = [f"{text.visible(stage)} {seconds:,.1f} s" for stage, seconds in comparison.ran]
     return [*lines, _plain(f"ran here: {', '.join(ran)}")] if ran else lines
 

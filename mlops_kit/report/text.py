@@ -7,7 +7,15 @@ import math
 import re
 import unicodedata
 
-from mlops_kit.compare.model import Comparison, KpiStatus, MetricDiff, Verdict
+from mlops_kit.compare.model import (
+    Comparison,
+    KpiResult,
+    KpiStatus,
+    MetricDiff,
+    PicturePair,
+    PlotPair,
+    Verdict,
+)
 from mlops_kit.spec.model import JsonValue
 
 SIGNS = {
@@ -140,6 +148,60 @@ TITLES = {
     "unchanged": "No metric changed",
     "first": "First result",
 }
+
+
+_KPI_ORDER = (KpiStatus.FAIL, KpiStatus.SKIP, KpiStatus.PASS)
+_VERDICT_ORDER = (Verdict.WORSE, Verdict.BETTER, Verdict.CANNOT_TELL, Verdict.SAME, Verdict.NO_ERROR_BAR)
+
+
+def ordered_kpis(comparison: Comparison) -> list[KpiResult]:
+    """Return the promises, broken ones first, then those that could not be judged."""
+    return sorted(comparison.kpis, key=lambda kpi: _KPI_ORDER.index(kpi.status))
+
+
+def ordered_metrics(comparison: Comparison) -> tuple[list[MetricDiff], list[MetricDiff], list[MetricDiff]]:
+    """Return the metrics with an interval (the headline first, then worse, better, cannot tell, same), those without one that
+    differ or are on one side only, and those without one that are the same."""
+    headline = comparison.headline
+    judged = [diff for diff in comparison.metrics if diff.low is not None]
+    judged.sort(key=lambda diff: (diff is not headline, _VERDICT_ORDER.index(diff.verdict)))
+    others = [diff for diff in comparison.metrics if diff.low is None]
+    differ = sorted((diff for diff in others if diff.change != 0), key=lambda diff: diff is not headline)
+    return judged, differ, [diff for diff in others if diff.change == 0]
+
+
+def contract_sentence(comparison: Comparison) -> str:
+    """Return what an edit of the KPI contract needs, as plain text; empty without one."""
+    if not comparison.kpi_changes:
+        return ""
+    owners = list(dict.fromkeys(change.owner for change in comparison.kpi_changes if change.owner))
+    named = ", ".join(owners[:3]) + (f" and {len(owners) - 3} more" if len(owners) > 3 else "")
+    return f"This change edits the KPI contract: it needs the owner's review ({named or 'kpis.yaml names no owner'})"
+
+
+PAIR_WORDS = {
+    "same": "the same on both sides",
+    "changed": "changed",
+    "added": "only on this side",
+    "removed": "only on the base side",
+}
+
+
+def pipeline_words(comparison: Comparison) -> str:
+    """Return how much of the pipeline differs and ran here; empty when neither."""
+    total = f" of {len(comparison.pipeline):,}" if comparison.pipeline else ""
+    said = [f"{len(comparison.stages):,}{total} stages differ"] if comparison.stages else []
+    if comparison.ran:
+        seconds = sum(seconds for _, seconds in comparison.ran)
+        said.append(f"{len(comparison.ran):,} ran here in {seconds:,.0f} s")
+    return ", ".join(said)
+
+
+def plot_words(comparison: Comparison) -> str:
+    """Return how many plots and pictures differ; empty without any."""
+    drawn: list[PlotPair | PicturePair] = [*comparison.plots, *comparison.pictures]
+    changed = sum(one.state != "same" for one in drawn)
+    return f"{changed:,} of {len(drawn):,} differ" if drawn else ""
 
 
 def verdict_sentence(comparison: Comparison) -> tuple[str, str]:

@@ -20,6 +20,10 @@ from mlops_kit.compare.model import (
     KpiResult,
     KpiStatus,
     MetricDiff,
+    PipelineNode,
+    PlotCell,
+    PlotPair,
+    PlotSeries,
     SideInfo,
     SliceDiff,
     StageChange,
@@ -89,7 +93,30 @@ def improved() -> Comparison:
         unreadable=(),
         notes=("6,912 test rows are shared; the base has 7,069, the head 7,069",),
         ran=(("train", 12.34), ("evaluate", 3.2)),
+        pipeline=(
+            PipelineNode("clean", (), "same"),
+            PipelineNode("split", ("clean",), "same"),
+            PipelineNode("train", ("split",), "rerun", ("train.max_depth", "train.l2", "scikit-learn 1.8.0 -> 1.9.1")),
+            PipelineNode("evaluate", ("split", "train"), "rerun", ("models/model.skops",)),
+        ),
+        plots=(confusion(), curve("plots/roc.csv", 0.3), replace(curve("plots/drift.csv", 0.9), state="same")),
     )  # fmt: skip
+
+
+def curve(name: str, bend: float) -> PlotPair:
+    """Return a ROC-like curve that lies higher on the head."""
+    xs = [round(index / 20, 2) for index in range(21)]
+    lines = (PlotSeries("base", "", tuple((x, round(x ** (bend + 0.1), 4)) for x in xs)),
+             PlotSeries("head", "", tuple((x, round(x**bend, 4)) for x in xs)))  # fmt: skip
+    return PlotPair(name, "false positive rate", "true positive rate", "line", "changed", lines)
+
+
+def confusion() -> PlotPair:
+    """Return a confusion matrix."""
+    counts = (("late", "late", 812.0, 845.0), ("late", "on time", 1156.0, 1123.0),
+              ("on time", "late", 301.0, 319.0), ("on time", "on time", 4800.0, 4782.0))  # fmt: skip
+    cells = tuple(PlotCell(*cell) for cell in counts)
+    return PlotPair("Confusion", "predicted", "actual", "matrix", "changed", (), cells)
 
 
 def worsened() -> Comparison:
@@ -104,7 +131,12 @@ def worsened() -> Comparison:
         "ops",
         "do not merge; ask #ml-ops",
     )
-    return replace(improved(), metrics=(worse,), kpis=(*improved().kpis[1:], broken), slices=())
+    edits = (
+        ValueChange("roc_auc.min", 0.7, 0.65, "changed", "@acme/ops"),
+        ValueChange("recall.min", 0.4, None, "removed", "@acme/ops"),
+    )
+    kpis = (*improved().kpis[1:], broken)
+    return replace(improved(), metrics=(worse,), kpis=kpis, kpi_changes=edits, slices=())
 
 
 def lost() -> Comparison:
@@ -123,7 +155,9 @@ def first() -> Comparison:
     alone = metric(
         old=None, low=None, high=None, verdict=Verdict.CANNOT_TELL, reason="nothing to compare with", rows=0
     )
-    return replace(improved(), base=None, metrics=(alone,), slices=(), params=(), stages=())
+    return replace(
+        improved(), base=None, metrics=(alone,), slices=(), params=(), stages=(), pipeline=(), plots=()
+    )
 
 
 EXAMPLES = {"better": improved, "worse": worsened, "unreadable": lost, "first": first}

@@ -137,6 +137,7 @@ def test_hostile_text_stays_text_in_markdown(text: str) -> None:
         "details",
         "summary",
         "sub",
+        "strong",
         "ul",
         "li",
     }
