@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from mlops_kit.compare.model import Comparison, KpiStatus, MetricDiff, Verdict
+from mlops_kit.compare.model import Comparison, KpiStatus, MetricDiff, ValueChange, Verdict
 from mlops_kit.report import text
+from mlops_kit.report.charts import draw_pictures, draw_plots
+from mlops_kit.report.graph import WORDS, draw_graph
+from mlops_kit.report.graph_svg import draw_svg
+from mlops_kit.report.html_table import Row, fold, number_cell, scroll, section, table
 from mlops_kit.report.text import html_text as esc
 
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 CLASSES = {Verdict.BETTER: "better", Verdict.WORSE: "worse", Verdict.CANNOT_TELL: "cannot"}
-Row = Sequence[str]
+SAME_STAGES = 60
 
 
 def render(comparison: Comparison) -> str:
@@ -20,8 +24,8 @@ def render(comparison: Comparison) -> str:
     status = text.status_of(comparison)
     compared = f"{text.side_name(comparison, 'head')} against {text.side_name(comparison, 'base')}"
     style = (Path(__file__).parent / "style.css").read_text(encoding="utf-8")
-    sections = (_failure, _unreadable, _kpis, _metrics, _slices, _params, _contract, _stages, _ran, _notes)
-    body = "\n".join(part for part in (section(comparison) for section in sections) if part)
+    parts = (_failure, _unreadable, _contract, _kpis, _metrics, _slices, _params, _pipeline, _plots, _notes)
+    body = "\n".join(made for part in parts if (made := part(comparison)))
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -33,12 +37,13 @@ def render(comparison: Comparison) -> str:
 {style}</style>
 </head>
 <body>
+<a class="skip-link" href="#main">Skip to the result</a>
 <header>
 <p class="soft">{esc(comparison.project)}: {esc(compared)}</p>
 <h1 class="{status}">{esc(title)}</h1>
 <p>{esc(sentence)}</p>
 </header>
-<main>
+<main id="main" tabindex="-1">
 {body}
 </main>
 <footer><p>Intervals ({text.percent(comparison.confidence)}) are for the change on the same test rows. ↑ higher is better, ↓ lower is better.</p></footer>
@@ -49,67 +54,59 @@ def render(comparison: Comparison) -> str:
 
 def _failure(comparison: Comparison) -> str:
     lines = "\n".join(esc(line) for line in comparison.failure.splitlines()[-40:])
-    return f"<section><h2>What failed</h2><pre>{lines}</pre></section>" if comparison.failure else ""
+    return section("What failed", scroll("Output", f"<pre>{lines}</pre>")) if lines else ""
 
 
 def _unreadable(comparison: Comparison) -> str:
     rows = [
         (esc(i.side), esc(i.what), esc(i.reason), f"<code>{esc(i.fix)}</code>") for i in comparison.unreadable
     ]
-    return _table(
-        "What could not be read",
-        "Without these there is no verdict.",
-        ("side", "what", "why", "mend it with"),
-        rows,
-    )
+    title = "What could not be read"
+    columns = ("side", "what", "why", "mend it with")
+    return section(title, table(title, "Without these there is no verdict.", columns, rows))
+
+
+def _contract(comparison: Comparison) -> str:
+    title = "The KPI contract itself changed"
+    rows = [(*_change(change), esc(change.owner) or "–") for change in comparison.kpi_changes]
+    made = table(title, "Edits of kpis.yaml.", ("promise", "base", "this", "owner"), rows)
+    words = f'<p class="notice">{esc(text.contract_sentence(comparison))}.</p>' if rows else ""
+    return section(title, words, made)
 
 
 def _kpis(comparison: Comparison) -> str:
     rows = []
-    for kpi in sorted(
-        comparison.kpis, key=lambda kpi: [KpiStatus.FAIL, KpiStatus.SKIP, KpiStatus.PASS].index(kpi.status)
-    ):
+    for kpi in text.ordered_kpis(comparison):
         status = f'<span class="{kpi.status}">{text.KPI_SIGNS[kpi.status]} {kpi.status}</span>'
-        what = "; ".join(
-            part
-            for part in (kpi.reason, kpi.on_breach if kpi.status is KpiStatus.FAIL else "", kpi.owner)
-            if part
-        )
-        rows.append((esc(kpi.name), status, _number(text.number(kpi.value)), esc(kpi.promise), esc(what)))
-    return _table(
-        "KPIs",
-        "Promises of kpis.yaml, broken ones first.",
-        ("metric", "status", "value", "promise", "what to know"),
-        rows,
-    )
+        said = (kpi.reason, kpi.on_breach if kpi.status is KpiStatus.FAIL else "", kpi.owner)
+        what = "; ".join(part for part in said if part)
+        rows.append((esc(kpi.name), status, number_cell(text.number(kpi.value)), esc(kpi.promise), esc(what)))
+    columns = ("metric", "status", "value", "promise", "what to know")
+    return section("KPIs", table("KPIs", "Promises of kpis.yaml, broken ones first.", columns, rows))
+
+
+_METRIC_COLUMNS = ("metric", "verdict", "base", "this", "change", "interval", "picture")
 
 
 def _metrics(comparison: Comparison) -> str:
-    judged = [diff for diff in comparison.metrics if diff.low is not None]
-    rest = [diff for diff in comparison.metrics if diff.low is None]
-    made = _table(
-        "Metrics", "Change on the shared test rows.", _METRIC_COLUMNS, [_metric_row(diff) for diff in judged]
+    judged, differ, same = text.ordered_metrics(comparison)
+    caption = f"Change on the shared test rows, with {text.percent(comparison.confidence)} intervals."
+    made = section(
+        "Metrics", table("Metrics", caption, _METRIC_COLUMNS, [_metric_row(diff) for diff in judged])
     )
-    others = _table(
-        "Other metrics",
-        "Two numbers each, without an error bar.",
-        _METRIC_COLUMNS,
-        [_metric_row(diff) for diff in rest],
-        folded=bool(judged),
-    )
-    return made + others
-
-
-_METRIC_COLUMNS = ("metric", "verdict", "base", "this", "change", "interval", "")
+    rest = [_metric_row(diff)[:-2] for diff in (*differ, *same)]
+    title = f"Metrics without an error bar: {len(differ)} changed, {len(same)} did not"
+    others = table("Metrics without an error bar", "Two numbers each.", _METRIC_COLUMNS[:-2], rest)
+    return made + (fold(title, others) if judged else section(title, others))
 
 
 def _metric_row(diff: MetricDiff) -> Row:
     arrow = {"higher": "↑", "lower": "↓"}.get(diff.direction or "", "")
-    verdict = f'<span class="{CLASSES.get(diff.verdict, "")}">{text.SIGNS[diff.verdict]} {diff.verdict.value}</span>'
+    verdict = f'<span class="{CLASSES.get(diff.verdict, "plain")}">{text.SIGNS[diff.verdict]} {diff.verdict.value}</span>'
     if diff.reason and diff.verdict not in (Verdict.BETTER, Verdict.WORSE):
         verdict += f'<br><span class="soft">{esc(diff.reason)}</span>'
     numbers = [
-        _number(cell)
+        number_cell(cell)
         for cell in (
             text.number(diff.old),
             text.number(diff.new),
@@ -144,89 +141,62 @@ def _slices(comparison: Comparison) -> str:
     rows = [
         (f"{esc(part.column)} = {esc(part.value)}", *_metric_row(part.diff)) for part in comparison.slices
     ]
-    return _table(
-        "Slices that changed",
-        "Intervals are wider here, for the number of slices.",
-        ("slice", *_METRIC_COLUMNS),
-        rows,
-        folded=True,
-    )
+    caption = "Intervals are wider here, for the number of slices."
+    made = table("Slices that changed", caption, ("slice", *_METRIC_COLUMNS), rows)
+    return fold(f"Slices that changed: {len(rows)}", made)
 
 
-def _changes(title: str, caption: str, comparison: Comparison, attribute: str) -> str:
-    rows = []
-    for change in getattr(comparison, attribute):
-        old = text.value_text(change.old, absent=change.kind == "added")
-        new = text.value_text(change.new, absent=change.kind == "removed")
-        rows.append((esc(change.name), esc(old), esc(new)))
-    return _table(title, caption, ("name", "base", "this"), rows, folded=True)
+def _change(change: ValueChange) -> Row:
+    old = text.value_text(change.old, absent=change.kind == "added")
+    new = text.value_text(change.new, absent=change.kind == "removed")
+    return esc(change.name), esc(old), esc(new)
 
 
 def _params(comparison: Comparison) -> str:
-    return _changes(
-        "Parameters changed", "Values of params.yaml and other parameter files.", comparison, "params"
-    )
+    rows = [_change(change) for change in comparison.params]
+    caption = "Values of params.yaml and other parameter files."
+    made = table("Parameters changed", caption, ("name", "base", "this"), rows)
+    return fold(f"Parameters changed: {len(rows)}", made)
 
 
-def _contract(comparison: Comparison) -> str:
-    return _changes("The KPI contract itself changed", "Edits of kpis.yaml.", comparison, "kpi_changes")
+def _pipeline(comparison: Comparison) -> str:
+    if not (comparison.stages or comparison.ran):
+        return ""
+    graph = draw_svg(draw_graph(comparison))
+    caption = "By what the lock files record; stages without seconds did not run here."
+    columns = ("stage", "what", "because of", "reads from", "seconds here")
+    made = table("Stages", caption, columns, _stage_rows(comparison))
+    drawn = scroll("Graph of the pipeline", graph) if graph else ""
+    return fold(f"Pipeline: {text.pipeline_words(comparison)}", drawn, made)
 
 
-def _stages(comparison: Comparison) -> str:
-    rows = [(esc(stage.name), esc(stage.kind), esc(", ".join(stage.reasons))) for stage in comparison.stages]
-    return _table(
-        "Stages that differ",
-        "By what the lock files record.",
-        ("stage", "how", "because of"),
-        rows,
-        folded=True,
-    )
+def _stage_rows(comparison: Comparison) -> Sequence[Row]:
+    """Return the stages in the graph's order; unchanged ones that did not run are left out when there are many."""
+    seconds = dict(comparison.ran)
+    nodes = {node.name: node for node in comparison.pipeline}
+    changes = {stage.name: stage for stage in comparison.stages}
+    many = len(nodes) > SAME_STAGES
+    rows = []
+    for name in dict.fromkeys((*nodes, *changes, *seconds)):
+        change = changes.get(name)
+        if many and change is None and name not in seconds:
+            continue
+        what = esc(change.kind) if change else WORDS["same"] if name in nodes else "ran"
+        why = esc(", ".join(change.reasons)) if change else ""
+        before = esc(", ".join(nodes[name].after)) if name in nodes else ""
+        ran = f"{seconds[name]:,.1f}" if name in seconds else ""
+        rows.append((esc(name), what, why, before, number_cell(ran)))
+    return rows
 
 
-def _ran(comparison: Comparison) -> str:
-    rows = [(esc(stage), _number(f"{seconds:,.1f}")) for stage, seconds in comparison.ran]
-    return _table(
-        "Stages that ran here",
-        "All others were unchanged or came from the cache.",
-        ("stage", "seconds"),
-        rows,
-        folded=True,
-    )
+def _plots(comparison: Comparison) -> str:
+    drawn, pictures = draw_plots(comparison), draw_pictures(comparison.pictures)
+    made = f'<div class="plots">{drawn}{pictures}</div>' if drawn or pictures else ""
+    changed = any(one.state != "same" for one in (*comparison.plots, *comparison.pictures))  # type: ignore[attr-defined]
+    title = f"Plots: {text.plot_words(comparison)}"
+    return section(title, made) if changed else fold(title, made)
 
 
 def _notes(comparison: Comparison) -> str:
     items = "".join(f"<li>{esc(note)}</li>" for note in comparison.notes)
-    return f"<section><h2>Notes</h2><ul>{items}</ul></section>" if items else ""
-
-
-def _number(cell: str) -> str:
-    return f"\0{esc(cell)}"  # a mark that _cell turns into a right-aligned cell
-
-
-def _cell(content: str, *, heading: bool) -> str:
-    if heading:
-        return f'<th scope="row">{content}</th>'
-    return f'<td class="n">{content[1:]}</td>' if content.startswith("\0") else f"<td>{content}</td>"
-
-
-def _table(
-    title: str, caption: str, columns: Sequence[str], rows: Sequence[Row], *, folded: bool = False
-) -> str:
-    if not rows:
-        return ""
-    numeric = [bool(cell.startswith("\0")) for cell in rows[0]]
-    head = "".join(
-        f'<th scope="col"{" class=n" if right else ""}>{esc(name) or "<span class=soft>picture</span>"}</th>'
-        for name, right in zip(columns, numeric, strict=True)
-    )
-    body = "\n".join(
-        "<tr>" + "".join(_cell(cell, heading=index == 0) for index, cell in enumerate(row)) + "</tr>"
-        for row in rows
-    )
-    table = (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{esc(title)}"><table><caption>{esc(caption)}</caption>'
-        f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>"
-    )
-    if folded:
-        return f"<details><summary>{esc(title)}: {len(rows)}</summary>{table}</details>"
-    return f"<section><h2>{esc(title)}</h2>{table}</section>"
+    return section("Notes", f"<ul>{items}</ul>") if items else ""

@@ -13,8 +13,10 @@ from mlops_kit.report.text import markdown_text as md
 LIMIT = 65_000
 ICONS = {"better": "🟢", "worse": "🔴", "breach": "🔴", "failed": "🔴", "unreadable": "🟠"}
 # Rows of folded sections and of what stands above them, tried in this order until the comment is short enough.
-STEPS = ((400, 8), (100, 8), (30, 8), (10, 8), (3, 8), (0, 8), (0, 3), (0, 1))
-KPI_ROWS = 5
+STEPS = ((400, 6), (100, 6), (30, 6), (10, 6), (3, 6), (0, 6), (0, 3), (0, 1))
+# One screen of 900 pixels has room for the verdict, three tables and these rows; a broken promise has room before a kept one.
+KPI_ROWS, CONTRACT_ROWS = 5, 4
+TOGETHER = 22  # letters of a cell that stay on one line, so that a phone scrolls a table sideways instead of making it tall
 FAILURE_LINES = 12
 CHARTS = 2
 CELLS = 12
@@ -92,11 +94,23 @@ def _unreadable(comparison: Comparison, size: _Size) -> tuple[str, str]:
     return _split(columns, "llll", rows, size.above, size, rest)
 
 
+def _together(words: str) -> str:
+    """Return escaped text whose words break only where a line of some width is full."""
+    lines: list[str] = []
+    for word in words.split(" "):
+        if lines and len(lines[-1]) < TOGETHER:
+            lines[-1] += f"\u00a0{word}"
+        else:
+            lines.append(word)
+    return " ".join(lines).replace("\u00a0", "&nbsp;")
+
+
 def _contract(comparison: Comparison, size: _Size) -> tuple[str, str]:
     changes = comparison.kpi_changes
+    above = min(CONTRACT_ROWS, size.above)
     rows = [f"{_change(change)} {md(change.owner) or '–'} |" for change in changes]
-    rest = f"{len(rows) - size.above} more edits of the KPI contract"
-    top, more = _split(("promise", "base", "this", "owner"), "llll", rows, size.above, size, rest)
+    rest = f"{len(rows) - above} more edits of the KPI contract"
+    top, more = _split(("promise", "base", "this", "owner"), "llll", rows, above, size, rest)
     return (f"⚠️ **{md(text.contract_sentence(comparison), longest=300)}**\n\n{top}" if rows else ""), more
 
 
@@ -105,10 +119,12 @@ def _kpis(comparison: Comparison, size: _Size) -> tuple[str, str]:
     rows = []
     for kpi in ordered:
         said = (kpi.reason, kpi.on_breach if kpi.status is KpiStatus.FAIL else "", kpi.owner)
-        what = md("; ".join(part for part in said if part), longest=300)
-        status = f"{text.KPI_SIGNS[kpi.status]} {kpi.status}"
-        rows.append(f"| {status} | {md(kpi.name)} | {md(kpi.promise)} | {text.number(kpi.value)} | {what} |")
-    above = max(min(KPI_ROWS, size.above), min(len(comparison.breached), size.above))
+        what = _together(md("; ".join(part for part in said if part), longest=300))
+        status = f"{text.KPI_SIGNS[kpi.status]}&nbsp;{kpi.status}"
+        rows.append(
+            f"| {status} | {_together(md(kpi.name))} | {_together(md(kpi.promise))} | {text.number(kpi.value)} | {what} |"
+        )
+    above = min(size.above, max(KPI_ROWS, len(comparison.breached)))
     left = ordered[above:]
     counts = [f"{sum(kpi.status is status for kpi in left)} {word}" for status, word in _KPI_WORDS.items()]
     rest = f"{len(left)} more KPIs: {', '.join(count for count in counts if not count.startswith('0 '))}"
@@ -138,18 +154,17 @@ def _metrics(comparison: Comparison, size: _Size) -> tuple[str, str]:
 
 def _row(diff: MetricDiff) -> str:
     arrow = {"higher": "↑", "lower": "↓"}.get(diff.direction or "", "")
-    words = f"{diff.verdict.value}" + (
-        f": {diff.reason}" if diff.rows_needed or (diff.low is None and diff.reason) else ""
-    )
+    why = f"about {diff.rows_needed:,} rows would settle it" if diff.rows_needed else diff.reason
+    words = f"{diff.verdict.value}: {why}" if why and (diff.rows_needed or diff.low is None) else diff.verdict
     cells = (
         text.SIGNS[diff.verdict],
-        f"{md(diff.name)} {arrow}",
+        f"{md(diff.name)}&nbsp;{arrow}" if arrow else md(diff.name),
         text.number(diff.old),
         text.number(diff.new),
         text.signed(diff.change),
-        text.interval(diff),
+        text.interval(diff).replace(" ", "&nbsp;"),
     )
-    return "| " + " | ".join(cells) + f" | {md(words)} |"
+    return "| " + " | ".join(cells) + f" | {_together(md(words))} |"
 
 
 def _slices(comparison: Comparison, size: _Size) -> str:
@@ -191,6 +206,7 @@ def _seconds(taken: float | None) -> str:
 
 def _plots(comparison: Comparison, size: _Size) -> str:
     drawn: list[PlotPair | PicturePair] = [*comparison.plots, *comparison.pictures]
+    drawn.sort(key=lambda one: one.state == "same")
     if not drawn:
         return ""
     changed = [plot for plot in comparison.plots if plot.state != "same"]
@@ -210,12 +226,15 @@ def _cells(plot: PlotPair) -> str:
     """Return the bars or cells that changed most."""
     moved = [cell for cell in plot.cells if cell.old != cell.new]
     moved.sort(key=lambda cell: -abs((cell.new or 0.0) - (cell.old or 0.0)))
+    matrix = plot.kind == "matrix"
     rows = [
-        f"| {md(cell.row)} | {md(cell.column)} | {text.number(cell.old)} | {text.number(cell.new)} |"
+        f"| {md(cell.row)} |{f' {md(cell.column)} |' if matrix else ''} {text.number(cell.old)} | {text.number(cell.new)} |"
         for cell in moved
     ]
-    names = (md(plot.y_label), md(plot.x_label)) if plot.kind == "matrix" else (md(plot.x_label), "")
-    table = _table((*names, "base", "this"), "llrr", _cut(rows, CELLS, "that changed less"))
+    names = (md(plot.y_label), md(plot.x_label)) if matrix else (md(plot.x_label),)
+    table = _table(
+        (*names, "base", "this"), "llrr"[-len(names) - 2 :], _cut(rows, CELLS, "that changed less")
+    )
     return f"{md(plot.name)}\n\n{table}" if rows else ""
 
 

@@ -51,7 +51,9 @@ def flowchart(comparison: Comparison, *, limit: int = 15_000) -> str:
 def _flowchart(nodes: Sequence[DrawnNode]) -> str:
     if not nodes:
         return ""
-    lines = ["```mermaid", "flowchart LR"]
+    # A long pipeline from left to right would be shrunk until nobody can read it.
+    direction = "TB" if max(node.level for node in nodes) >= 4 else "LR"
+    lines = ["```mermaid", f"flowchart {direction}"]
     for index, node in enumerate(nodes):
         words = f"<br>{label(node.words)}" if node.words else ""
         lines.append(f'  n{index}["{label(node.name)}{words}"]:::{node.state}')

@@ -91,7 +91,7 @@ def test_better_parameter_gets_one_comment_with_an_interval(box: Box) -> None:
     assert "### 🟢 Better" in comment.body, comment.body[:2000]
     assert "interval" in comment.body.split("\n\n")[1]
     assert [run.conclusion for run in box.forge.runs(number=number)] == ["success"]
-    assert "Stages that ran here: 7" in comment.body, "train and what follows, not the data"
+    assert ", 7 ran here in " in comment.body, "train and what follows, not the data"
 
 
 def test_second_push_edits_the_same_comment(box: Box) -> None:
@@ -133,7 +133,7 @@ def test_branch_that_edits_the_readme_reruns_nothing(box: Box) -> None:
     number = box.pull_request("docs", "Shorter")
     [comment] = box.forge.comments(number)
     assert "No metric changed" in comment.body
-    assert "Stages that ran here" not in comment.body
+    assert " ran here in " not in comment.body
 
 
 def test_fork_gets_its_comment_without_secrets(box: Box) -> None:
