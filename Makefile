@@ -24,9 +24,11 @@ $(BIN)/.ready: requirements-dev.lock requirements-uv.lock pyproject.toml
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e .
 	touch $@
 
-# What the forge in a box needs: GitHub's API description, and uv's cache for runs without network.
+# What the forge in a box needs: GitHub's API description, and uv's cache for runs without network. What the tests of the report need: a
+# checker of accessibility, Mermaid as GitHub draws it, and Chromium, which is installed here where that is allowed.
 .tools/.ready: $(BIN)/.ready
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm install --prefix .tools --no-package-lock --no-audit --no-fund --silent @octokit/openapi@23.0.2
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm install --prefix .tools --no-package-lock --no-audit --no-fund --silent @octokit/openapi@23.0.2 axe-core@4.14.1 mermaid@11.17.2
+	$(BIN)/python -m tests.support.browser
 	$(BIN)/python -m tests.support.warm
 	touch $@
 

@@ -3,25 +3,47 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
-from mlops_kit.compare.model import Comparison, KpiStatus, MetricDiff, PicturePair, PlotPair, ValueChange
+from mlops_kit.compare.model import (
+    Comparison,
+    KpiResult,
+    KpiStatus,
+    MetricDiff,
+    PicturePair,
+    PlotCell,
+    PlotPair,
+    SliceDiff,
+    Unreadable,
+    ValueChange,
+)
 from mlops_kit.report import mermaid, text
 from mlops_kit.report.text import markdown_text as md
 
+T = TypeVar("T")
 LIMIT = 65_000
 ICONS = {"better": "🟢", "worse": "🔴", "breach": "🔴", "failed": "🔴", "unreadable": "🟠"}
-# Rows of folded sections and of what stands above them, tried in this order until the comment is short enough.
-STEPS = ((400, 6), (100, 6), (30, 6), (10, 6), (3, 6), (0, 6), (0, 3), (0, 1))
-# One screen of 900 pixels has room for the verdict, three tables and these rows; a broken promise has room before a kept one.
-KPI_ROWS, CONTRACT_ROWS = 5, 4
+# Rows of folded sections and of each table above them, tried in this order until the comment is short enough. One screen of 900 pixels
+# has room for the verdict and three tables of five rows.
+STEPS = ((400, 5), (100, 5), (30, 5), (10, 5), (3, 5), (0, 5), (0, 3), (0, 1))
+CONTRACT_ROWS = 4
 TOGETHER = 22  # letters of a cell that stay on one line, so that a phone scrolls a table sideways instead of making it tall
 FAILURE_LINES = 12
 CHARTS = 2
+CHART_ROWS = 10  # a comment that has no room for so many rows has none for pictures
 CELLS = 12
-_METRIC_COLUMNS = ("", "metric", "base", "this", "change", "", "verdict")
-_METRIC_ALIGNMENT = "llrrrrl"
+LEGEND = "🟧 base 🟦 this"
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """The head of a table."""
+
+    names: Sequence[str]
+    alignment: str
+    """`l` or `r` for each column."""
 
 
 @dataclass(frozen=True)
@@ -85,13 +107,51 @@ def _code(lines: Sequence[str]) -> str:
 
 
 def _unreadable(comparison: Comparison, size: _Size) -> tuple[str, str]:
-    rows = [
-        f"| {md(item.side)} | {md(item.what)} | {md(item.reason)} | {md(item.fix)} |"
-        for item in comparison.unreadable
-    ]
-    columns = ("side", "what", "why it could not be read", "mend it with")
-    rest = f"{len(rows) - size.above} more that could not be read"
-    return _split(columns, "llll", rows, size.above, size, rest)
+    def row(item: Unreadable) -> str:
+        return f"| {md(item.side)} | {md(item.what)} | {md(item.reason)} | {md(item.fix)} |"
+
+    columns = _Columns(("side", "what", "why it could not be read", "mend it with"), "llll")
+    rest = f"{len(comparison.unreadable) - size.above} more that could not be read"
+    return _split(columns, comparison.unreadable, row, size, rest)
+
+
+def _contract(comparison: Comparison, size: _Size) -> tuple[str, str]:
+    def row(change: ValueChange) -> str:
+        return f"{_change(change)} {md(change.owner) or '–'} |"
+
+    changes = comparison.kpi_changes
+    if not changes:
+        return "", ""
+    columns = _Columns(("promise", "base", "this", "owner"), "llll")
+    few = replace(size, above=min(CONTRACT_ROWS, size.above))
+    top, rest = _split(
+        columns, changes, row, few, f"{len(changes) - few.above} more edits of the KPI contract"
+    )
+    return f"⚠️ **{md(text.contract_sentence(comparison), longest=300)}**\n\n{top}", rest
+
+
+def _kpis(comparison: Comparison, size: _Size) -> tuple[str, str]:
+    ordered = text.ordered_kpis(comparison)
+    left = ordered[size.above :]
+    counts = [f"{sum(kpi.status is status for kpi in left)} {word}" for status, word in _KPI_WORDS.items()]
+    rest = f"{len(left)} more KPIs: {', '.join(count for count in counts if not count.startswith('0 '))}"
+    columns = _Columns(("KPI", "metric", "promise", "value", ""), "lllrl")
+    return _split(columns, ordered, _kpi_row, size, rest)
+
+
+_KPI_WORDS = {KpiStatus.FAIL: "broken", KpiStatus.SKIP: "skipped", KpiStatus.PASS: "kept"}
+
+
+def _kpi_row(kpi: KpiResult) -> str:
+    said = (kpi.reason, kpi.on_breach if kpi.status is KpiStatus.FAIL else "", kpi.owner)
+    cells = (
+        f"{text.KPI_SIGNS[kpi.status]}&nbsp;{kpi.status}",
+        _together(md(kpi.name)),
+        _together(md(kpi.promise)),
+        text.number(kpi.value),
+        _together(md("; ".join(part for part in said if part), longest=300)),
+    )
+    return f"| {' | '.join(cells)} |"
 
 
 def _together(words: str) -> str:
@@ -105,51 +165,18 @@ def _together(words: str) -> str:
     return " ".join(lines).replace("\u00a0", "&nbsp;")
 
 
-def _contract(comparison: Comparison, size: _Size) -> tuple[str, str]:
-    changes = comparison.kpi_changes
-    above = min(CONTRACT_ROWS, size.above)
-    rows = [f"{_change(change)} {md(change.owner) or '–'} |" for change in changes]
-    rest = f"{len(rows) - above} more edits of the KPI contract"
-    top, more = _split(("promise", "base", "this", "owner"), "llll", rows, above, size, rest)
-    return (f"⚠️ **{md(text.contract_sentence(comparison), longest=300)}**\n\n{top}" if rows else ""), more
-
-
-def _kpis(comparison: Comparison, size: _Size) -> tuple[str, str]:
-    ordered = text.ordered_kpis(comparison)
-    rows = []
-    for kpi in ordered:
-        said = (kpi.reason, kpi.on_breach if kpi.status is KpiStatus.FAIL else "", kpi.owner)
-        what = _together(md("; ".join(part for part in said if part), longest=300))
-        status = f"{text.KPI_SIGNS[kpi.status]}&nbsp;{kpi.status}"
-        rows.append(
-            f"| {status} | {_together(md(kpi.name))} | {_together(md(kpi.promise))} | {text.number(kpi.value)} | {what} |"
-        )
-    above = min(size.above, max(KPI_ROWS, len(comparison.breached)))
-    left = ordered[above:]
-    counts = [f"{sum(kpi.status is status for kpi in left)} {word}" for status, word in _KPI_WORDS.items()]
-    rest = f"{len(left)} more KPIs: {', '.join(count for count in counts if not count.startswith('0 '))}"
-    return _split(("KPI", "metric", "promise", "value", ""), "lllrl", rows, above, size, rest)
-
-
-_KPI_WORDS = {KpiStatus.FAIL: "broken", KpiStatus.SKIP: "skipped", KpiStatus.PASS: "kept"}
-
-
 def _metrics(comparison: Comparison, size: _Size) -> tuple[str, str]:
     judged, plain, same = text.ordered_metrics(comparison)
-    others = [_row(diff) for diff in (*plain, *same)]
+    others = [*plain, *same]
     counts = f"{len(plain)} changed, {len(same)} did not"
+    bare = _Columns(("", "metric", "base", "this", "change", "", "verdict"), "llrrrrl")
     if not judged:
-        rest = f"More metrics without an error bar; in all {counts}"
-        return _split(_METRIC_COLUMNS, _METRIC_ALIGNMENT, others, size.above, size, rest)
-    columns = list(_METRIC_COLUMNS)
-    columns[5] = f"{text.percent(comparison.confidence)} interval"
-    rows = [_row(diff) for diff in judged]
-    rest = f"{len(rows) - size.above} more metrics with an interval"
-    top, more = _split(columns, _METRIC_ALIGNMENT, rows, size.above, size, rest)
-    folded = _fold_table(
-        f"Metrics without an error bar: {counts}", _METRIC_COLUMNS, _METRIC_ALIGNMENT, others, size
-    )
-    return top, "\n\n".join(part for part in (more, folded) if part)
+        return _split(bare, others, _row, size, f"More metrics without an error bar; in all {counts}")
+    interval = f"{text.percent(comparison.confidence)} interval"
+    full = replace(bare, names=(*bare.names[:5], interval, bare.names[6]))
+    top, rest = _split(full, judged, _row, size, f"{len(judged) - size.above} more metrics with an interval")
+    folded = _fold_table(f"Metrics without an error bar: {counts}", bare, others, _row, size)
+    return top, "\n\n".join(part for part in (rest, folded) if part)
 
 
 def _row(diff: MetricDiff) -> str:
@@ -163,14 +190,18 @@ def _row(diff: MetricDiff) -> str:
         text.number(diff.new),
         text.signed(diff.change),
         text.interval(diff).replace(" ", "&nbsp;"),
+        _together(md(words)),
     )
-    return "| " + " | ".join(cells) + f" | {_together(md(words))} |"
+    return f"| {' | '.join(cells)} |"
 
 
 def _slices(comparison: Comparison, size: _Size) -> str:
-    rows = [f"| {md(part.column)} = {md(part.value)} {_row(part.diff)[1:]}" for part in comparison.slices]
-    columns = ("slice", "", "metric", "base", "this", "change", "interval", "verdict")
-    return _fold_table(f"Slices that changed: {len(rows)}", columns, "lllrrrrl", rows, size)
+    def row(part: SliceDiff) -> str:
+        return f"| {md(part.column)} = {md(part.value)} {_row(part.diff)}"
+
+    names = ("slice", "", "metric", "base", "this", "change", "interval", "verdict")
+    title = f"Slices that changed: {len(comparison.slices)}"
+    return _fold_table(title, _Columns(names, "lllrrrrl"), comparison.slices, row, size)
 
 
 def _change(change: ValueChange) -> str:
@@ -180,62 +211,59 @@ def _change(change: ValueChange) -> str:
 
 
 def _params(comparison: Comparison, size: _Size) -> str:
-    rows = [_change(change) for change in comparison.params]
-    return _fold_table(f"Parameters changed: {len(rows)}", ("name", "base", "this"), "lrr", rows, size)
+    columns = _Columns(("name", "base", "this"), "lrr")
+    title = f"Parameters changed: {len(comparison.params)}"
+    return _fold_table(title, columns, comparison.params, _change, size)
 
 
 def _pipeline(comparison: Comparison, size: _Size) -> str:
-    if not (comparison.stages or comparison.ran):
-        return ""
     seconds = dict(comparison.ran)
-    rows = [
-        f"| {md(stage.name)} | {md(stage.kind)} | {md(', '.join(stage.reasons), longest=400)} | {_seconds(seconds.pop(stage.name, None))} |"
-        for stage in comparison.stages
-    ]
-    rows += [f"| {md(name)} | | | {_seconds(taken)} |" for name, taken in seconds.items()]
-    parts = [
-        mermaid.flowchart(comparison) if size.rows >= 10 else "",
-        _table(("stage", "what", "because of", "seconds here"), "lllr", _cut(rows, size.rows, "stages")),
-    ]
-    return _fold(f"Pipeline: {text.pipeline_words(comparison)}", "\n\n".join(part for part in parts if part))
+    changes = {stage.name: stage for stage in comparison.stages}
 
+    def row(name: str) -> str:
+        stage = changes.get(name)
+        what, why = (stage.kind, ", ".join(stage.reasons)) if stage else ("", "")
+        taken = f"{seconds[name]:,.1f}" if name in seconds else ""
+        return f"| {md(name)} | {md(what)} | {md(why, longest=400)} | {taken} |"
 
-def _seconds(taken: float | None) -> str:
-    return "" if taken is None else f"{taken:,.1f}"
+    names = list(dict.fromkeys((*changes, *seconds)))
+    columns = _Columns(("stage", "what", "because of", "seconds here"), "lllr")
+    graph = mermaid.flowchart(comparison) if size.rows >= CHART_ROWS else ""
+    body = [part for part in (graph, _table(columns, _cut(names, size.rows, row, "stages"))) if part]
+    return _fold(f"Pipeline: {text.pipeline_words(comparison)}", "\n\n".join(body)) if names else ""
 
 
 def _plots(comparison: Comparison, size: _Size) -> str:
+    def row(one: PlotPair | PicturePair) -> str:
+        return f"| {md(one.name)} | {text.PAIR_WORDS[one.state]} |"
+
     drawn: list[PlotPair | PicturePair] = [*comparison.plots, *comparison.pictures]
-    drawn.sort(key=lambda one: one.state == "same")
     if not drawn:
         return ""
-    changed = [plot for plot in comparison.plots if plot.state != "same"]
-    charts = [made for plot in changed if (made := mermaid.chart(plot))] if size.rows >= 10 else []
-    cells = [made for plot in changed if (made := _cells(plot))] if size.rows >= 10 else []
-    parts = [f"{LEGEND}, 12 points a line" if charts else "", *charts[:CHARTS], *cells[:CHARTS]]
-    rows = [f"| {md(one.name)} | {text.PAIR_WORDS[one.state]} |" for one in drawn]
-    parts.append(_table(("plot or picture", ""), "ll", _cut(rows, size.rows, "plots")))
+    drawn.sort(key=lambda one: one.state == "same")
+    changed = [plot for plot in comparison.plots if plot.state != "same"] if size.rows >= CHART_ROWS else []
+    charts = [made for plot in changed if (made := mermaid.chart(plot))][:CHARTS]
+    cells = [made for plot in changed if (made := _cells(plot))][:CHARTS]
+    parts = [f"{LEGEND}, {mermaid.POINTS} points a line" if charts else "", *charts, *cells]
+    parts.append(_table(_Columns(("plot or picture", ""), "ll"), _cut(drawn, size.rows, row, "plots")))
     parts.append("The HTML report shows all of them, both sides in one picture.")
     return _fold(f"Plots: {text.plot_words(comparison)}", "\n\n".join(part for part in parts if part))
 
 
-LEGEND = "🟧 base 🟦 this"
-
-
 def _cells(plot: PlotPair) -> str:
     """Return the bars or cells that changed most."""
+    matrix = plot.kind == "matrix"
+
+    def row(cell: PlotCell) -> str:
+        column = f" {md(cell.column)} |" if matrix else ""
+        return f"| {md(cell.row)} |{column} {text.number(cell.old)} | {text.number(cell.new)} |"
+
     moved = [cell for cell in plot.cells if cell.old != cell.new]
     moved.sort(key=lambda cell: -abs((cell.new or 0.0) - (cell.old or 0.0)))
-    matrix = plot.kind == "matrix"
-    rows = [
-        f"| {md(cell.row)} |{f' {md(cell.column)} |' if matrix else ''} {text.number(cell.old)} | {text.number(cell.new)} |"
-        for cell in moved
-    ]
     names = (md(plot.y_label), md(plot.x_label)) if matrix else (md(plot.x_label),)
-    table = _table(
-        (*names, "base", "this"), "llrr"[-len(names) - 2 :], _cut(rows, CELLS, "that changed less")
-    )
-    return f"{md(plot.name)}\n\n{table}" if rows else ""
+    columns = _Columns((*names, "base", "this"), "llrr"[-len(names) - 2 :])
+    rows = _cut(moved, CELLS, row, "that changed less")
+    return f"{md(plot.name)}\n\n{_table(columns, rows)}" if rows else ""
 
 
 def _notes(comparison: Comparison, size: _Size) -> str:
@@ -251,26 +279,27 @@ def _foot(comparison: Comparison) -> str:
     return f"<sub>{compared}. Intervals are for the change on the same test rows; ↑ higher is better, ↓ lower is better.</sub>"
 
 
-def _table(columns: Sequence[str], alignment: str, rows: Sequence[str]) -> str:
+def _table(columns: _Columns, rows: Sequence[str]) -> str:
     if not rows:
         return ""
-    rule = "|".join({"l": ":---", "r": "---:"}[letter] for letter in alignment)
-    return "\n".join([f"| {' | '.join(columns)} |", f"|{rule}|", *rows])
+    rule = "|".join({"l": ":---", "r": "---:"}[letter] for letter in columns.alignment)
+    return "\n".join([f"| {' | '.join(columns.names)} |", f"|{rule}|", *rows])
 
 
 def _split(
-    columns: Sequence[str], alignment: str, rows: Sequence[str], above: int, size: _Size, title: str
+    columns: _Columns, items: Sequence[T], row: Callable[[T], str], size: _Size, title: str
 ) -> tuple[str, str]:
     """Return the table of the first rows and the fold with the others; where no fold has room, their number stands below the first."""
-    if len(rows) <= above or not size.rows:
-        return _table(columns, alignment, _cut(rows, above, "")), ""
-    return _table(columns, alignment, rows[:above]), _fold_table(
-        title, columns, alignment, rows[above:], size
-    )
+    if len(items) <= size.above or not size.rows:
+        return _table(columns, _cut(items, size.above, row)), ""
+    top = _table(columns, [row(item) for item in items[: size.above]])
+    return top, _fold_table(title, columns, items[size.above :], row, size)
 
 
-def _fold_table(title: str, columns: Sequence[str], alignment: str, rows: Sequence[str], size: _Size) -> str:
-    return _fold(title, _table(columns, alignment, _cut(rows, size.rows, ""))) if rows else ""
+def _fold_table(
+    title: str, columns: _Columns, items: Sequence[T], row: Callable[[T], str], size: _Size
+) -> str:
+    return _fold(title, _table(columns, _cut(items, size.rows, row))) if items else ""
 
 
 def _fold(title: str, body: str) -> str:
@@ -278,7 +307,8 @@ def _fold(title: str, body: str) -> str:
     return f"<details><summary>{title}</summary>\n\n{body}\n\n</details>"
 
 
-def _cut(rows: Sequence[str], most: int, what: str) -> list[str]:
-    if len(rows) <= most:
-        return list(rows)
-    return [*rows[:most], f"| … and {len(rows) - most} more {what}".rstrip() + " |"]
+def _cut(items: Sequence[T], most: int, row: Callable[[T], str], what: str = "") -> list[str]:
+    """Return the rows of the first `most` items, and how many more there are."""
+    rows = [row(item) for item in items[:most]]
+    left = len(items) - most
+    return [*rows, f"| … and {left:,} more {what}".rstrip() + " |"] if left > 0 else rows

@@ -57,7 +57,7 @@ def render(comparison: Comparison) -> Group:
     ]
     if comparison.kpi_changes:
         parts.append(Text(f"! {text.visible(text.contract_sentence(comparison))}", style="yellow"))
-        parts += _value_lines(comparison.kpi_changes)
+        parts += _value_lines(comparison.kpi_changes, "    ")
     parts += [*_kpi_lines(comparison), *_metric_tables(comparison)]
     parts += _change_lines(comparison)
     parts += [Text(f"note: {text.visible(note, longest=400)}", style="dim") for note in comparison.notes]
@@ -80,14 +80,14 @@ def _kpi_lines(comparison: Comparison) -> list[RenderableType]:
 def _metric_tables(comparison: Comparison) -> list[RenderableType]:
     judged, differ, unchanged = text.ordered_metrics(comparison)
     changed = [("", diff) for diff in (*judged, *differ)]
-    same = len(unchanged)
     slices = [(f"{part.column}={part.value}", part.diff) for part in comparison.slices]
     made: list[RenderableType] = []
     for rows, what in ((changed, "metrics"), (slices, "slices")):
         made += [_table(rows[:MOST])] if rows else []
         made += _left_out(len(rows), what)
-    if same and changed:
-        made.append(_plain(f"{same} other {'metric' if same == 1 else 'metrics'}: unchanged"))
+    if unchanged:
+        said = ", ".join(f"{text.visible(diff.name)} {text.number(diff.new)}" for diff in unchanged[:MOST])
+        made += [_plain(f"unchanged: {said}"), *_left_out(len(unchanged), "unchanged metrics")]
     return made
 
 
@@ -125,13 +125,15 @@ def _table(rows: list[tuple[str, MetricDiff]]) -> Table:
     return table
 
 
-def _value_lines(changes: Sequence[ValueChange]) -> list[RenderableType]:
+def _value_lines(changes: Sequence[ValueChange], indent: str = "") -> list[RenderableType]:
     lines: list[RenderableType] = []
     for change in changes[:MOST]:
         owner = f" (owner: {text.visible(change.owner)})" if change.owner else ""
         old = text.value_text(change.old, absent=change.kind == "added")
         new = text.value_text(change.new, absent=change.kind == "removed")
-        lines.append(_plain(f"{text.visible(change.name)}: {text.visible(old)} → {text.visible(new)}{owner}"))
+        lines.append(
+            _plain(f"{indent}{text.visible(change.name)}: {text.visible(old)} → {text.visible(new)}{owner}")
+        )
     return [*lines, *_left_out(len(changes), "changed values")]
 
 

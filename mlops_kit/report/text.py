@@ -38,7 +38,9 @@ _SHA = re.compile(r"\b([0-9a-f]{9})[0-9a-f]{31}\b")
 
 def visible(text: str, *, longest: int = LONGEST) -> str:
     """Return `text` on one line with control, format and direction characters made visible, cut at `longest` characters."""
-    shown = "".join(_escape_character(character) for character in text[: longest + 1])
+    shown = text[: longest + 1]
+    if not (shown.isascii() and shown.isprintable()):
+        shown = "".join(_escape_character(character) for character in shown)
     return shown if len(text) <= longest else shown[: longest - 1] + "…"
 
 

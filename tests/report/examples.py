@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import types
 from collections.abc import Callable
-from dataclasses import MISSING, Field, fields, is_dataclass, replace
+from dataclasses import Field, fields, is_dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -192,7 +192,8 @@ def _fill(text: str, wanted: Any, item: Field[Any]) -> Any:
         return next((member for member in wanted if member.value == "fail"), next(iter(wanted)))
     if wanted is str:
         return text
-    return item.default if item.default not in (MISSING, None, 0, 0.0) else wanted(1)
+    # A value of the field's own, such as a level between 0 and 1, is kept.
+    return item.default if isinstance(item.default, wanted) and item.default else wanted(1)
 
 
 def main() -> None:
@@ -200,7 +201,7 @@ def main() -> None:
     GOLDEN.mkdir(parents=True, exist_ok=True)
     for name, example in EXAMPLES.items():
         for ending, render in RENDERERS.items():
-            if ending in ("md", "txt") or name == "better":
+            if ending in ("md", "txt"):
                 (GOLDEN / f"{name}.{ending}").write_text(render(example()), encoding="utf-8", newline="\n")
 
 

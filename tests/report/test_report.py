@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import io
 import json
 import re
 from dataclasses import replace
@@ -14,173 +13,195 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
-from rich.console import Console
 
-from mlops_kit.compare.model import (
-    Comparison,
-    KpiResult,
-    KpiStatus,
-    MetricDiff,
-    SideInfo,
-    SliceDiff,
-    StageChange,
-    Unreadable,
-    ValueChange,
-    Verdict,
-)  # fmt: skip
+from mlops_kit.compare.model import Comparison, PicturePair, SideInfo, Unreadable, ValueChange
 from mlops_kit.errors import UnreadableSideError
 from mlops_kit.report import html as as_html
 from mlops_kit.report import json as as_json
-from mlops_kit.report import markdown, terminal
-from mlops_kit.report.text import number, signed
+from mlops_kit.report import markdown, mermaid
+from mlops_kit.report.limits import MAX_BYTES
+from mlops_kit.report.text import interval, number, signed, visible
+from tests.report.examples import EXAMPLES, GOLDEN, RENDERERS, filled, improved, terminal_text
+from tests.report.hostile import HOSTILE
+from tests.report.strategies import comparisons
 
-names = st.text(min_size=1, max_size=30)
-numbers = st.floats(-1e6, 1e6, allow_nan=False).map(lambda value: round(value, 6))
-diffs = st.builds(
-    MetricDiff, names, numbers, numbers, st.sampled_from(["higher", "lower", None]), st.sampled_from(list(Verdict)),
-    low=numbers, high=numbers, rows=st.integers(1, 10**6), reason=names,
-)  # fmt: skip
-comparisons = st.builds(
-    Comparison, names, st.builds(SideInfo, names, st.just("a" * 40), names), st.builds(SideInfo, names, st.just("")),
-    st.lists(diffs, max_size=4, unique_by=lambda d: d.name).map(tuple),
-    st.lists(st.builds(SliceDiff, names, names, diffs), max_size=2).map(tuple),
-    st.lists(st.builds(KpiResult, names, names, numbers, st.sampled_from(list(KpiStatus)), names, names), max_size=3).map(tuple),
-    st.just(()), st.lists(st.builds(ValueChange, names, numbers, names, st.just("changed")), max_size=2).map(tuple),
-    st.lists(st.builds(StageChange, names, st.just("rerun"), st.lists(names, max_size=2).map(tuple)), max_size=2).map(tuple),
-    st.lists(st.builds(Unreadable, st.just("base"), names, names, names), max_size=1).map(tuple),
-)  # fmt: skip
+CONTROL = re.compile(r"[\u202a-\u202e\u2066-\u2069\u200b-\u200f\ufeff\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# What a host makes live in finished text: mentions, mail addresses, references to issues, addresses of pages, emoji.
+LIVE = re.compile(r"@[\w-]|(?<![\w&])#\d|\bGH-\d|://|\bwww\.\w|:[\w+-]+:", re.IGNORECASE)
+COMMENT_TAGS = {"h3", "p", "table", "thead", "tbody", "tr", "th", "td", "details", "summary", "sub", "ul", "li", "strong", "pre", "code"}  # fmt: skip
+COMMENT_ATTRIBUTES = {"style", "class"}  # of aligned cells and of fenced code, set by the Markdown parser
 
 
-def metric(name: str = "roc_auc") -> MetricDiff:
-    return MetricDiff(
-        name,
-        0.6856,
-        0.7048,
-        "higher",
-        Verdict.BETTER,
-        0.0139,
-        0.0245,
-        7069,
-        "the interval excludes zero",
-        0.005,
-    )
+class Tags(HTMLParser):
+    """Tags, attributes and texts of a page; `open` is what is not closed."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.seen: set[str] = set()
+        self.attributes: set[str] = set()
+        self.values: list[str] = []
+        self.texts: list[str] = []
+        self.open: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.add(tag)
+        if tag not in ("meta", "img", "br"):
+            self.open.append(tag)
+        self.attributes |= {name for name, _ in attrs}
+        self.values += [value or "" for name, value in attrs if name in ("href", "src")]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "code" not in self.open:
+            self.texts.append(data)
 
 
-def comparison(text: str = "x", **changes: Any) -> Comparison:
-    made = Comparison(
-        text, SideInfo(text, "a" * 40, text), SideInfo(text, "b" * 40, text), (metric(text),), (SliceDiff(text, text, metric(text)),),
-        (KpiResult(text, text, 0.5, KpiStatus.FAIL, text, text, text),), (ValueChange(text, text, text, "changed"),),
-        (ValueChange(text, None, text, "added"),), (StageChange(text, "rerun", (text,)),), (), notes=(text,), ran=((text, 1.5),),
-    )  # fmt: skip
-    return replace(made, **changes)
+def rendered(comment: str) -> Tags:
+    parser = MarkdownIt("commonmark", {"html": True, "linkify": True})
+    return Tags(parser.enable(["table", "strikethrough", "linkify"]).render(comment))
 
 
-def plain_terminal(value: Comparison) -> str:
-    out = io.StringIO()
-    Console(file=out, width=200, color_system=None).print(terminal.render(value))
-    return out.getvalue()
+def assert_inert(comment: str) -> None:
+    """Check that a comment, once rendered, has only our own tags, all closed, and nothing that a host would bring to life."""
+    page = rendered(comment)
+    assert page.seen <= COMMENT_TAGS
+    assert page.attributes <= COMMENT_ATTRIBUTES
+    assert page.open == []
+    assert not CONTROL.search(comment)
+    assert [found for words in page.texts if (found := LIVE.search(words))] == []
+
+
+def told(words: str) -> str:
+    """Return a text without anything that a line break or a table could add."""
+    return re.sub(r"[\s\u00a0]", "", html.unescape(words))
+
+
+def numbers_of(value: Comparison) -> set[str]:
+    """Return every number that all renderings for people must state."""
+    stated: set[str] = set()
+    for diff in (*value.metrics, *(part.diff for part in value.slices)):
+        stated |= {number(diff.old), number(diff.new), interval(diff)}
+        stated |= {signed(diff.change)} if diff.low is not None or diff.change else set()
+    stated |= {number(kpi.value) for kpi in value.kpis}
+    return stated | {f"{seconds:,.1f}" for seconds in dict(value.ran).values()}
 
 
 @settings(max_examples=60, deadline=None)
-@given(comparisons)
+@given(comparisons())
 def test_json_gives_the_comparison_back(value: Comparison) -> None:
     assert as_json.loads(as_json.dumps(value)) == value
 
 
-@settings(max_examples=40, deadline=None)
-@given(comparisons)
+@settings(max_examples=80, deadline=None)
+@given(comparisons())
 def test_four_renderings_state_the_same_numbers(value: Comparison) -> None:
-    shown = [
-        html.unescape(markdown.render(value)),
-        html.unescape(as_html.render(value)),
-        plain_terminal(value).replace("\n", ""),
-    ]
-    for diff in value.metrics:
-        for words in (
-            number(diff.old),
-            number(diff.new),
-            signed(diff.change),
-            f"{signed(diff.low)} to {signed(diff.high)}",
-        ):
-            assert all(words.replace(" ", "") in text.replace(" ", "") for text in shown), words
-    assert json.loads(as_json.dumps(value))["metrics"] == [
-        json.loads(json.dumps(vars(d))) for d in value.metrics
-    ]
+    again = as_json.loads(as_json.dumps(value))
+    for text in (markdown.render(again), as_html.render(again), terminal_text(again, width=400)):
+        shown = told(text)
+        assert [words for words in numbers_of(value) if told(words) not in shown] == []
 
 
-HOSTILE = [
-    "<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "</td></table><h1>x", "[a](javascript:alert(1))", "![a](http://127.0.0.1/a.png)",
-    "@everyone", "@acme/team", "#123", "GH-7", "http://127.0.0.1/x", "https://127.0.0.1/x", "www.example.test", "a@b.example", "`code`", "```\nfence", "| cell | cell",
-    "**bold**", "__bold__", "*i*", "_i_", "~~gone~~", "# head", "> quote", "- item", "1. item", "---", "$x^2$", "$$x$$", "<!-- comment -->", "&lt;b&gt;", "&#60;b&#62;",
-    "\u202eright to left", "zero\u200bwidth", "\x1b[31mred", "bell\x07", "null\x00", "line\nbreak", "tab\tstop", "\ufeffbom", "<details open>", "\\`", "::: note", "[^1]", "[x]: http://127.0.0.1",
-    "[bold red]markup[/]", "{{ x }}", "${{ secrets.X }}", "javascript:alert(1)", "\u2066isolate\u2069", "\U000e0041tag",
-]  # fmt: skip
+@settings(max_examples=40, deadline=None)
+@given(comparisons())
+def test_page_states_every_point_and_cell(value: Comparison) -> None:
+    shown = told(as_html.render(value))
+    drawn = [plot for plot in value.plots if plot.kind in ("line", "points")]
+    points = [
+        y for plot in drawn for line in plot.series for x, y in line.points if max(abs(x), abs(y)) < 1e100
+    ]
+    bars = [cell for plot in value.plots if plot.kind == "bar" for cell in plot.cells]
+    for value_ in (*points, *(side for cell in bars for side in (cell.old, cell.new))):
+        assert told(number(value_)) in shown
+
+
+@settings(max_examples=80, deadline=None)
+@given(comparisons())
+def test_comment_is_inert(value: Comparison) -> None:
+    assert_inert(markdown.render(value))
+
+
+@settings(max_examples=15, deadline=None)
+@given(comparisons(), st.sampled_from([65_000, 8_000, 2_000]))
+def test_large_comment_is_inert_and_within_its_limit(value: Comparison, limit: int) -> None:
+    many = {
+        name: getattr(value, name) * 120 for name in ("params", "metrics", "kpis", "notes", "slices", "plots")
+    }
+    made = markdown.render(replace(value, **many), limit=limit)
+    assert len(made) <= limit
+    assert_inert(made)
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_stays_text_in_markdown(text: str) -> None:
-    rendered = (
-        MarkdownIt("commonmark", {"html": True, "linkify": True})
-        .enable(["table", "strikethrough", "linkify"])
-        .render(markdown.render(comparison(text)))
-    )
-    tags = set(re.findall(r"<([a-z0-9]+)", rendered))
-    assert tags <= {
-        "h3",
-        "p",
-        "table",
-        "thead",
-        "tbody",
-        "tr",
-        "th",
-        "td",
-        "details",
-        "summary",
-        "sub",
-        "strong",
-        "ul",
-        "li",
-    }
-    assert "@" not in markdown.render(comparison(text)), "a mention"
-    assert not re.search(r"(?<!&)#\d", markdown.render(comparison(text)).replace("### ", "")), "a reference"
+    value = filled(text)
+    assert_inert(markdown.render(value))
+    assert_inert(markdown.render(replace(value, failure="", unreadable=())))
 
 
-class Tags(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.seen: set[str] = set()
-        self.attributes: set[str] = set()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.seen.add(tag)
-        self.attributes |= {name for name, _ in attrs}
+def test_mention_is_broken_and_still_read() -> None:
+    comment = markdown.render(replace(improved(), notes=("ask @acme/ops about #12",)))
+    assert "&#64;&#8203;acme/ops" in comment
+    assert "ask @acme/ops about #12" in "".join(rendered(comment).texts).replace("\u200b", "")
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_stays_text_in_html(text: str) -> None:
-    clean, dirty = Tags(), Tags()
-    clean.feed(as_html.render(comparison("x")))
-    page = as_html.render(comparison(text))
-    dirty.feed(page)
-    assert dirty.seen == clean.seen
-    assert dirty.attributes == clean.attributes
-    assert not re.search(r"[\u202a-\u202e\u2066-\u2069\u200b\x00-\x08\x1b]", page)
+    clean, page = Tags(as_html.render(filled("x"))), as_html.render(filled(text))
+    dirty, picture = Tags(page), {"img", "src", "alt"}  # a text that is no base64 gives no picture
+    assert (dirty.seen - picture, dirty.attributes - picture) == (
+        clean.seen - picture,
+        clean.attributes - picture,
+    )
+    assert dirty.open == []
+    assert {value for value in dirty.values if not value.startswith("data:image/")} == {"#main"}
+    assert not CONTROL.search(page)
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_stays_text_in_the_terminal(text: str) -> None:
-    assert not re.search(r"[\u202a-\u202e\u2066-\u2069\u200b\x00-\x08\x1b]", plain_terminal(comparison(text)))
+    assert not CONTROL.search(terminal_text(filled(text), width=200))
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_stays_in_its_mermaid_label(text: str) -> None:
+    assert re.fullmatch(r"(?:[A-Za-z0-9 /,]|#\d+;)*", mermaid.label(text))
+    assert html.unescape(mermaid.label(text).replace("#", "&#")).replace("\u200b", "") == visible(
+        text, longest=60
+    )
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize("ending", ["md", "txt"])
+def test_report_is_as_in_its_golden_file(name: str, ending: str) -> None:
+    """After a wanted change: python -m tests.report.examples, then look at the difference."""
+    assert RENDERERS[ending](EXAMPLES[name]()) == (GOLDEN / f"{name}.{ending}").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_terminal_report_keeps_to_the_width(name: str, width: int) -> None:
+    assert max(map(len, terminal_text(EXAMPLES[name](), width).splitlines())) <= width
 
 
 def test_comment_never_exceeds_its_limit_and_keeps_the_verdict() -> None:
-    many = comparison(
-        "x", params=tuple(ValueChange(f"p{i}" * 20, "a" * 100, "b" * 100, "changed") for i in range(1500))
-    )
+    params = tuple(ValueChange(f"p{i}" * 20, "a" * 100, "b" * 100, "changed") for i in range(1500))
+    many = replace(improved(), params=params)
     for limit in (65_000, 5_000, 1_500):
         made = markdown.render(many, limit=limit)
         assert len(made) <= limit
-        assert "A KPI is breached" in made or "a KPI is breached" in made
+        assert "### 🟢 Better" in made
     assert "more |" in markdown.render(many)
+
+
+def test_edit_of_the_contract_stands_above_the_folds_with_its_owner() -> None:
+    edit = ValueChange("roc_auc.min", 0.7, 0.65, "changed", "@acme/ops")
+    body = markdown.render(replace(improved(), kpi_changes=(edit,)))
+    above = "".join(rendered(body[: body.index("<details>")]).texts)
+    assert "it needs the owner's review" in above
+    assert re.search(r"roc_auc\.min\s+0\.7\s+0\.65\s+@\u200bacme/ops", above)
 
 
 BAD_REPORTS: list[tuple[str, Any]] = [
@@ -191,7 +212,7 @@ BAD_REPORTS: list[tuple[str, Any]] = [
 
 @pytest.mark.parametrize(("key", "value"), BAD_REPORTS)
 def test_report_of_a_stranger_is_checked(key: str, value: Any) -> None:
-    report = json.loads(as_json.dumps(comparison()))
+    report = json.loads(as_json.dumps(improved()))
     report[key] = value
     with pytest.raises(UnreadableSideError):
         as_json.loads(json.dumps(report))
@@ -206,7 +227,7 @@ def test_report_of_a_stranger_is_checked(key: str, value: Any) -> None:
         b'{"version": 1}',
         b"[" * 100_000,
         b" " * 2_000_000,
-        as_json.dumps(comparison()).replace("0.6856", "NaN").encode(),
+        as_json.dumps(improved()).replace("0.68561", "NaN").encode(),
     ],
 )
 def test_anything_else_is_no_report(content: bytes) -> None:
@@ -216,7 +237,7 @@ def test_anything_else_is_no_report(content: bytes) -> None:
 
 def test_unreadable_side_stands_on_top_and_is_not_folded() -> None:
     lost = Unreadable("base", "metrics.json", "is gone", "dvc pull metrics.json")
-    body = markdown.render(comparison("x", unreadable=(lost,)))
+    body = markdown.render(replace(improved(), unreadable=(lost,)))
     assert body.startswith("### 🟠 Could not be compared")
     assert body.index("dvc pull metrics") < (body.index("<details>") if "<details>" in body else len(body))
 
@@ -239,3 +260,34 @@ def test_failure_of_the_pipeline_is_said_with_its_output() -> None:
     )
     assert "The pipeline failed" in body
     assert "boom ''' <b>" in body
+
+
+def test_report_of_an_older_version_is_read() -> None:
+    report = json.loads(as_json.dumps(improved()))
+    for name in ("pipeline", "plots", "pictures"):
+        del report[name]
+    assert as_json.loads(json.dumps(report)) == replace(improved(), pipeline=(), plots=(), pictures=())
+
+
+def test_report_with_many_plots_stays_within_the_limits_of_its_reader() -> None:
+    points = tuple((n / 3, n / 7) for n in range(200))
+    lines = tuple(replace(improved().plots[1].series[0], label=str(n), points=points) for n in range(8))
+    many = replace(
+        improved(), plots=tuple(replace(improved().plots[1], name=f"p{n}", series=lines) for n in range(40))
+    )
+    text = as_json.dumps(many)
+    assert len(text.encode()) <= MAX_BYTES
+    again = as_json.loads(text)
+    assert len(again.plots) == 40
+    assert again.plots[0].series[0].points[-1] == points[-1]
+    assert markdown.render(again)
+
+
+def test_pictures_are_no_part_of_the_json() -> None:
+    picture = PicturePair("a.png", "image/png", "changed", "aGk=", "aG8=")
+    again = as_json.loads(as_json.dumps(replace(improved(), pictures=(picture,))))
+    assert again.pictures == (replace(picture, old="", new=""),)
+    report = json.loads(as_json.dumps(again))
+    report["pictures"][0]["new"] = "aGk="
+    with pytest.raises(UnreadableSideError):
+        as_json.loads(json.dumps(report))
