@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 
 from mlops_kit.artifacts.metric_state import SHA, Lost, MetricState
 from mlops_kit.compare.kpis import direction_of
+from mlops_kit.compare.noise import is_noise
 from mlops_kit.errors import ExitCode, UnreadableSideError, UsageError
 from mlops_kit.spec.model import Direction, Kpis
 
@@ -134,12 +135,21 @@ def is_wanted(patterns: Collection[str], found: Observation) -> bool:
     return not patterns or any(name == p or fnmatchcase(name, p) for p in patterns for name in names)
 
 
+def is_machine_noise(name: str) -> bool:
+    """Return whether a metric differs from run to run by its nature, such as a run time."""
+    return is_noise(name, 0.0, 1.0)
+
+
 def said_by(state: MetricState, patterns: Collection[str]) -> dict[str, object]:
     """Return what a commit says of the wanted metrics, so that two commits which say the same are equal.
 
-    A renamed metric file with the same values says the same.
+    A renamed metric file with the same values says the same, and so does another run time where nobody asked for it.
     """
-    wanted = {found: value for found, value in state.values.items() if is_wanted(patterns, found)}
+    wanted = {
+        found: value
+        for found, value in state.values.items()
+        if is_wanted(patterns, found) and (patterns or not is_machine_noise(found[1]))
+    }
     counts = Counter(key for _, key in wanted)
     said: dict[str, object] = {
         key if counts[key] == 1 else f"{path}:{key}": value for (path, key), value in wanted.items()
@@ -230,12 +240,12 @@ def _series(name: str, names: Mapping[Observation, str], kpis: Kpis | None) -> S
 
 
 def _order(series: Iterable[Series], kpis: Kpis | None) -> tuple[Series, ...]:
-    """Return KPIs in the order of kpis.yaml, then what has a direction, then the rest, each by name."""
+    """Return KPIs in the order of kpis.yaml, then what has a direction, then the rest, machine noise last, each by name."""
     promised = list(dict.fromkeys([*(kpi.metric for kpi in kpis.kpis), *kpis.metrics])) if kpis else []
 
-    def key(line: Series) -> tuple[int, bool, str]:
+    def key(line: Series) -> tuple[int, bool, bool, str]:
         place = promised.index(line.name) if line.name in promised else len(promised)
-        return place, line.direction is None, line.name
+        return place, is_machine_noise(line.name), line.direction is None, line.name
 
     return tuple(sorted(series, key=key))
 

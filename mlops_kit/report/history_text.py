@@ -34,7 +34,9 @@ def table(history: History, width: int, *, every: bool = False) -> list[Line]:
     for block in blocks if every else blocks[:1]:
         lines += [(), *_block_lines(history, block, width)]
     left = [] if every else [history.series[index] for block in blocks[1:] for index in block]
-    return [*lines, *_foot(history, left)]
+    best = any(cell.best for row in history.rows for cell in row.cells)
+    legend: list[Line] = [((f"{BEST} best of these", "dim"),)] if best else []
+    return [*lines, *legend, *_foot(history, left)]
 
 
 def sparklines(history: History, width: int, *, plain: bool = False) -> list[Line]:
@@ -197,8 +199,6 @@ def _foot(history: History, left: Sequence[Series]) -> Iterator[Line]:
     if left:
         names = ", ".join(visible(line.name) for line in left[:4]) + (", …" if len(left) > 4 else "")
         yield ((f"{len(left)} more: {names}; all of them: mlops-kit log --all", "dim"),)
-    if any(cell.best for row in history.rows for cell in row.cells):
-        yield ((f"{BEST} best of these", "dim"),)
     for lost in history.unreadable[:MOST_LOST]:
         yield ((lost_words(lost), "warn"),)
     if len(history.unreadable) > MOST_LOST:
