@@ -197,7 +197,7 @@ def _matrix(plot: PlotPair) -> str:
             cell = cells.get((name, column))
             old, new = (cell.old, cell.new) if cell else (None, None)
             words = text.number(new) if old == new else f"{text.number(old)} → {text.number(new)}"
-            row.append(f'<span class="heat h{min(4, int(5 * abs(new or 0.0) / most))}">{words}</span>')
+            row.append(f'<span class="heat h{min(4, int(5 * (abs(new or 0.0) / most)))}">{words}</span>')
         rows.append(row)
     corner = f"{plot.y_label} ↓ {plot.x_label} →"
     caption = "Counts: base → this; one number where both are the same."
