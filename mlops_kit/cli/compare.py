@@ -7,35 +7,34 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
+from mlops_kit.cli.light import add_command, argument, option
 from mlops_kit.cli.place import check_place, form_of, write_text
 from mlops_kit.errors import UsageError
 
 if TYPE_CHECKING:
+    import typer
+
     from mlops_kit.compare.model import Comparison
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to `app`."""
-    app.command()(compare)
+    add_command(app, compare)
 
 
 def compare(
-    base: str | None = typer.Argument(
+    base: str | None = argument(
         None, help="Revision to compare with; by default where your branch left the default branch."
     ),
-    head: str | None = typer.Argument(
+    head: str | None = argument(
         None, help="Revision to look at; by default the work tree with its uncommitted changes."
     ),
-    as_markdown: bool = typer.Option(
-        False, "--md", help="Print Markdown, as in the comment on a pull request."
-    ),
-    as_json: bool = typer.Option(False, "--json", help="Print JSON."),
-    as_html: bool = typer.Option(False, "--html", help="Print a self-contained HTML page."),
-    output: Path | None = typer.Option(None, "--output", "-o", help="Write to this file instead."),
-    repo: Path = typer.Option(Path(), "--repo", help="Folder of the DVC repository."),
-) -> None:
+    as_markdown: bool = option(False, "--md", help="Print Markdown, as in the comment on a pull request."),
+    as_json: bool = option(False, "--json", help="Print JSON."),
+    as_html: bool = option(False, "--html", help="Print a self-contained HTML page."),
+    output: Path | None = option(None, "--output", "-o", help="Write to this file instead."),
+    repo: Path = option(Path(), "--repo", help="Folder of the DVC repository."),
+) -> int:
     """Say what a change does to the model: metrics with error bars, KPIs, parameters, stages and why they ran.
 
     Works in any repository with a dvc.yaml. Where both sides have per-row predictions (an output with `type: predictions`), each
@@ -66,7 +65,7 @@ def compare(
         write_text(render_as(result, form), output)
     else:
         _print(result)
-    raise typer.Exit(int(exit_code(result)))
+    return exit_code(result)
 
 
 def render_as(result: Comparison, form: str) -> str:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import platform
 import sys
-import tempfile
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
+from mlops_kit.cli.light import call_light
 from mlops_kit.errors import ExitCode, MlopsKitError
 
 ISSUE_HINT = "This is a defect of mlops-kit. The log has the versions and the traceback"
@@ -18,24 +16,15 @@ ISSUE_HINT = "This is a defect of mlops-kit. The log has the versions and the tr
 
 def run_guarded(arguments: Sequence[str]) -> int:
     """Run the command line `arguments` and return its exit code; errors are printed to standard error."""
-    import typer.main
-
-    from mlops_kit.cli import build_app
-
-    # The base of "no such option" and its like is click's, which typer carries inside or beside itself, by version.
-    usage_errors: Any = next(cls for cls in typer.BadParameter.__mro__ if cls.__name__ == "ClickException")
     try:
-        command = typer.main.get_command(cast(Any, build_app()))
-        result = command.main(list(arguments), prog_name="mlops-kit", standalone_mode=False)
+        result = call_light(arguments)
+        return _call_typer(arguments) if result is None else result
     except MlopsKitError as error:
         _say(f"error: {error.message}")
         if error.fix:
             _say(f"  fix: {error.fix}")
         return int(error.exit_code)
-    except usage_errors as error:
-        error.show()
-        return int(ExitCode.USAGE)
-    except (KeyboardInterrupt, typer.Abort):
+    except KeyboardInterrupt:
         return _interrupted()
     except BrokenPipeError:
         # The reader of our output (`| head`) has gone: no error, and nothing more to flush.
@@ -45,6 +34,23 @@ def run_guarded(arguments: Sequence[str]) -> int:
         _say(f"error: unexpected {type(error).__name__}: {error}")
         _say(f"  {ISSUE_HINT}: {write_log(arguments)}")
         return int(ExitCode.UNEXPECTED)
+
+
+def _call_typer(arguments: Sequence[str]) -> int:
+    import typer.main
+
+    from mlops_kit.cli import build_app
+
+    # The base of "no such option" and its like is click's, which typer carries inside or beside itself, by version.
+    usage_errors: Any = next(cls for cls in typer.BadParameter.__mro__ if cls.__name__ == "ClickException")
+    try:
+        command = typer.main.get_command(cast(Any, build_app()))
+        result = command.main(list(arguments), prog_name="mlops-kit", standalone_mode=False)
+    except usage_errors as error:
+        error.show()
+        return int(ExitCode.USAGE)
+    except typer.Abort:
+        return _interrupted()
     if result == ExitCode.INTERRUPTED:  # typer turns the interrupt into this result
         return _interrupted()
     return result if isinstance(result, int) else 0
@@ -52,6 +58,9 @@ def run_guarded(arguments: Sequence[str]) -> int:
 
 def write_log(arguments: Sequence[str]) -> Path:
     """Write the current exception with the versions of what matters to a new file and return its path."""
+    import platform
+    import tempfile
+    import traceback
     from importlib.metadata import distributions
 
     from mlops_kit import __version__

@@ -9,13 +9,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
+from mlops_kit.cli.light import add_command, argument, option
 from mlops_kit.cli.place import check_place, form_of, print_text, write_text
 from mlops_kit.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import typer
 
     from mlops_kit.compare.history import History
     from mlops_kit.report.history_text import Line
@@ -25,35 +26,35 @@ PIPE_WIDTH = 120
 COLOURS = {"dim": "2", "bold": "1", "good": "32", "bad": "31", "warn": "33"}
 
 
-METRICS = typer.Argument(
+METRICS = argument(
     None, help="Metrics by name, `file:name` or glob such as 'roc_*'. What fits by default, KPIs first."
 )
-MAX_COUNT = typer.Option(20, "--max-count", "-n", min=0, help="At most this many rows; 0 for all.")
-REV = typer.Option(
+MAX_COUNT = option(20, "--max-count", "-n", least=0, help="At most this many rows; 0 for all.")
+REV = option(
     None, "--rev", help="Revision or range such as main..HEAD; may be given several times. HEAD by default."
 )
-BRANCHES = typer.Option(False, "--all-branches", "-a", help="A row for each branch instead of a history.")
-TAGS = typer.Option(False, "--tags", "-T", help="A row for each tag instead of a history.")
-COMMITS = typer.Option(False, "--all-commits", "-A", help="The history of all branches and tags.")
-FIRST_PARENT = typer.Option(
+BRANCHES = option(False, "--all-branches", "-a", help="A row for each branch instead of a history.")
+TAGS = option(False, "--tags", "-T", help="A row for each tag instead of a history.")
+COMMITS = option(False, "--all-commits", "-A", help="The history of all branches and tags.")
+FIRST_PARENT = option(
     True, "--first-parent/--no-first-parent", help="Take a merged branch as one commit, or list its commits."
 )
-SINCE = typer.Option("", "--since", help="Only commits after this date, as in git: '2 weeks ago'.")
-CHANGES = typer.Option(
+SINCE = option("", "--since", help="Only commits after this date, as in git: '2 weeks ago'.")
+CHANGES = option(
     False, "--changes", help="Only commits at which a shown metric changed, not those with a branch or tag."
 )
-EVERY = typer.Option(False, "--every-commit", help="Also commits at which nothing changed.")
-ALL = typer.Option(False, "--all", help="All metrics, in as many tables as it takes.")
-SPARK = typer.Option(False, "--spark", help="A sparkline for each metric instead of the table.")
-JSON = typer.Option(False, "--json", help="Print JSON.")
-HTML = typer.Option(False, "--html", help="Print a self-contained HTML page with charts.")
-OUTPUT = typer.Option(None, "--output", "-o", help="Write to this file instead.")
-REPO = typer.Option(Path(), "--repo", help="Folder of the DVC repository.")
+EVERY = option(False, "--every-commit", help="Also commits at which nothing changed.")
+ALL = option(False, "--all", help="All metrics, in as many tables as it takes.")
+SPARK = option(False, "--spark", help="A sparkline for each metric instead of the table.")
+JSON = option(False, "--json", help="Print JSON.")
+HTML = option(False, "--html", help="Print a self-contained HTML page with charts.")
+OUTPUT = option(None, "--output", "-o", help="Write to this file instead.")
+REPO = option(Path(), "--repo", help="Folder of the DVC repository.")
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to `app`."""
-    app.command()(log)
+    add_command(app, log)
 
 
 def log(
@@ -73,7 +74,7 @@ def log(
     as_html: bool = HTML,
     output: Path | None = OUTPUT,
     repo: Path = REPO,
-) -> None:
+) -> int:
     """Show metrics over commits, branches and tags: what changed when, and which commit was the best.
 
     Works in any repository with a dvc.yaml, whether git or DVC keeps the metrics. By default the last 20 commits of the branch at
@@ -108,7 +109,7 @@ def log(
         print_text(text)
     else:
         write_text(text, output)
-    raise typer.Exit(int(exit_code(history)))
+    return exit_code(history)
 
 
 def _form(output: Path | None, *, spark: bool, as_json: bool, as_html: bool) -> str:

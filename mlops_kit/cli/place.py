@@ -38,9 +38,9 @@ def check_place(output: Path) -> None:
 def write_text(text: str, output: Path | None) -> None:
     """Write a report to `output`, or to standard output without one: always UTF-8, whatever the terminal's encoding."""
     if output is None:
-        import typer
-
-        typer.echo(text.encode("utf-8"), nl=False)
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode("utf-8"))
+        sys.stdout.buffer.flush()
         return
     try:
         if output.exists() and not output.is_file():
