@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mlops_kit.artifacts.dvcfiles import read_pipeline
+from mlops_kit.artifacts.looks import looks_at_test_set
 from mlops_kit.artifacts.production import read_production
 from mlops_kit.artifacts.side import Side, SideInfo, read_side
 from mlops_kit.artifacts.store import open_store
@@ -69,7 +70,8 @@ def run_ci(root: Path, run: CiRun) -> CiResult:
     save_results(root, cache, git.resolve(root, "HEAD"))
     old = _base_side(root, base, run, notes)
     new = replace(read_side(root, None), info=label)
-    made = compare_sides(old, new, project=project, production=read_production(root, new.kpis))
+    production = read_production(root, new.kpis)
+    made = compare_sides(old, new, project=project, production=production, looks=looks_at_test_set(root, new))
     made = replace(made, ran=head.ran, notes=(*notes, *made.notes))
     return CiResult(made, exit_code(made))
 

@@ -121,7 +121,9 @@ class _Reader:
                     )
                 else:
                     self._take(
-                        name, value if equals else _plain(bool(words), words and words.pop(0)), equals=bool(equals)
+                        name,
+                        value if equals else _plain(bool(words), words and words.pop(0)),
+                        equals=bool(equals),
                     )
                 return
         raise _NotPlainError

@@ -15,6 +15,7 @@ from mlops_kit.compare.model import Comparison, MetricDiff, SliceDiff, ValueChan
 from mlops_kit.compare.noise import fold_noise
 from mlops_kit.compare.pipeline import build_pipeline
 from mlops_kit.compare.plots import pair_plots
+from mlops_kit.compare.reuse import reuse_warning
 from mlops_kit.compare.statistics import Interval, Scores, difference_intervals
 from mlops_kit.compare.statistics.holm import at_level, holm_levels
 from mlops_kit.compare.verdict import judge, margins_for
@@ -39,11 +40,12 @@ class Shared:
 
 
 def compare_sides(
-    base: Side | None, head: Side, *, project: str, production: Side | None = None
+    base: Side | None, head: Side, *, project: str, production: Side | None = None, looks: int = 0
 ) -> Comparison:
     """Return everything that can be said about `head` against `base` (None when there is nothing to compare with).
 
-    `production` is the side whose model is in production, for the promises against it; None when there is none. Raises UsageError for a promise about a metric that does not exist.
+    `production` is the side whose model is in production, for the promises against it; None when there is none. `looks` is how often the
+    test set was measured on before. Raises UsageError for a promise about a metric that does not exist.
     """
     unreadable = [replace(item, side="base") for item in (base.unreadable if base else ())]
     unreadable += [replace(item, side="head") for item in head.unreadable]
@@ -52,6 +54,8 @@ def compare_sides(
     shared, identical = _share(base, head, unreadable, notes)
     intervals = _intervals(shared, confidence) if shared else {}
     levels = metric_levels(intervals, head.kpis, confidence)
+    if shared and (warning := reuse_warning(looks, len(shared.new.key))):
+        notes.append(warning)
     folded = _fold(base, head, notes)
     hidden = {change.name for change in folded}
     diffs = [

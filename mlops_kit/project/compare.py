@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mlops_kit.artifacts.looks import looks_at_test_set
 from mlops_kit.artifacts.production import read_production
 from mlops_kit.artifacts.side import read_side
 from mlops_kit.compare.compare import compare_sides
@@ -28,7 +29,13 @@ def compare_commits(root: Path, base: str | None = None, head: str | None = None
             require_commit(root, rev)
     old = read_side(root, chosen) if chosen else None
     new = read_side(root, head)
-    return compare_sides(old, new, project=project_name(root), production=read_production(root, new.kpis))
+    return compare_sides(
+        old,
+        new,
+        project=project_name(root),
+        production=read_production(root, new.kpis),
+        looks=looks_at_test_set(root, new) if old and old.predictions else 0,
+    )
 
 
 def find_base(root: Path, head: str | None) -> str | None:
