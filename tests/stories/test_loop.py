@@ -77,7 +77,7 @@ def test_push_to_main_retrains_in_ci(box: Box) -> None:
     assert run.conclusion == "success", run.log[-5000:]
     assert run.jobs == {"Reproduce": "success", "mlops-kit": "success"}, "nothing to comment on"
     assert "First result" in run.summary
-    assert "Stages that ran here: 12" in run.summary
+    assert "12 ran here in " in run.summary
 
 
 def test_better_parameter_gets_one_comment_with_an_interval(box: Box) -> None:
