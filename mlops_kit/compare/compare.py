@@ -52,7 +52,8 @@ def compare_sides(
     notes = [*(base.notes if base else ()), *head.notes]
     confidence = head.kpis.confidence if head.kpis else 0.95
     shared, identical = _share(base, head, unreadable, notes)
-    intervals = _intervals(shared, confidence) if shared else {}
+    short = frozenset(name.rpartition(":")[2] for name in _names(base, head))
+    intervals = _intervals(shared, confidence, short) if shared else {}
     levels = metric_levels(intervals, head.kpis, confidence)
     if shared and (warning := reuse_warning(looks, len(shared.new.key))):
         notes.append(warning)
@@ -233,9 +234,22 @@ def _diff(
         return replace(diff, verdict=Verdict.CANNOT_TELL, reason="no shared test rows")
     if short not in intervals or shared is None:
         return replace(diff, reason="only two numbers exist, no per-row predictions")
+    if not _describes(intervals[short], old, new):
+        reason = f"the predictions change by {intervals[short].change:.4g}: not what the metric file measures"
+        return replace(diff, reason=reason)
     declared = head.kpis.metrics.get(name) if head.kpis else None
     margins = margins_for(short, old, declared.min_effect if declared else 0.0)
     return judge(diff, intervals[short], len(shared.old.key), margins, level=levels[short])
+
+
+def _describes(interval: Interval, old: float, new: float) -> bool:
+    """Return whether an interval from predictions is about the values of the metric file.
+
+    The same name can stand for training rows, another threshold or another average: then the two changes are farther apart than the
+    interval is wide. Metrics that were rounded, or measured on a few rows more, stay within it.
+    """
+    apart = abs((new - old) - (interval.change if interval.change is not None else new - old))
+    return apart <= max(interval.high - interval.low, 1e-9 * max(1.0, abs(old)))
 
 
 def metric_levels(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from mlops_kit.compare.statistics.fixed import exact_mean, to_fixed
+from mlops_kit.compare.statistics.fixed import exact_mean, exact_sum, to_fixed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
 ROW_BY_ROW = 10_000
 """Up to so many rows (or groups) every one is drawn; above, only the extreme ones."""
-EXTREMES = 256
-"""Rows of a column that are drawn one by one on large tables, those farthest from its mean."""
+EXTREMES = 1024
+"""Rows that are drawn one by one on large tables: of each column as many, those farthest from its mean."""
 BATCH_ELEMENTS = 2_000_000
+BLOCK_ROWS = 16_384
 MOMENT_BITS = 52
 
 
@@ -60,7 +61,7 @@ def draw_sums(columns: Array, resamples: int, seed: list[int]) -> Array:
     tail = to_fixed(tail[:, np.lexsort(tail)].T, units).T
     in_tail = rng.binomial(units, tail.shape[1] / units, resamples)
     sums = _draw_tail(tail, in_tail, rng)
-    mean, root = _moments(columns.T[:, ~extreme])
+    mean, root = _moments(columns.T, extreme)
     left = (units - in_tail).astype(np.float64)
     normal = rng.standard_normal((resamples, width))
     noise = np.einsum("rk,ck->rc", normal, root)  # never BLAS, whose sums depend on the threads
@@ -69,11 +70,12 @@ def draw_sums(columns: Array, resamples: int, seed: list[int]) -> Array:
 
 
 def _extremes(columns: Array) -> Array:
-    """Return which rows are among the EXTREMES farthest from the mean in some of `columns`; ties at the border are left out."""
+    """Return which rows are among those farthest from the mean in some of `columns`; ties at the border are left out."""
     import numpy as np
 
-    found = np.zeros(columns.shape[1], dtype=bool)
-    place = columns.shape[1] - EXTREMES - 1
+    width, rows = columns.shape
+    found = np.zeros(rows, dtype=bool)
+    place = rows - EXTREMES // width - 1
     for column in columns:
         far = abs(column - exact_mean(column))
         found |= far > np.partition(far, place)[place]
@@ -93,22 +95,32 @@ def _draw_tail(tail: Array, counts: Array, rng: np.random.Generator) -> Array:
     )
 
 
-def _moments(body: Array) -> tuple[Array, Array]:
-    """Return the mean of the columns `body` and a root R of their covariance (R @ R.T), in the same bits whatever the rows' order.
+def _moments(columns: Array, extreme: Array) -> tuple[Array, Array]:
+    """Return the mean of the rows that are not extreme, and a root R of their covariance (R @ R.T); the rows' order is all one.
 
     For the covariance values are rounded to so few bits that sums of products are exact: with a million rows to 16 bits, which moves a
     standard deviation by less than a millionth.
     """
     import numpy as np
 
-    count = body.shape[1]
-    mean = np.array([exact_mean(column) for column in body])
+    width, rows = columns.shape
+    count = rows - int(extreme.sum())
+    mean = np.array([exact_sum(np.where(extreme, 0.0, column)) for column in columns]) / count
+
+    def blocks() -> Iterator[Array]:
+        for start in range(0, rows, BLOCK_ROWS):
+            block = columns[:, start : start + BLOCK_ROWS] - mean[:, None]
+            block[:, extreme[start : start + BLOCK_ROWS]] = 0.0
+            yield block
+
     bits = (MOMENT_BITS - count.bit_length()) // 2
-    centred = body - mean[:, None]
-    steps = abs(centred).max(axis=1) / 2**bits
-    whole = np.rint(centred / np.where(steps > 0, steps, 1.0)[:, None])
-    covariance = (whole @ whole.T) * np.outer(steps, steps) / count
-    return mean, _root(covariance)
+    steps = np.max([abs(block).max(axis=1) for block in blocks()], axis=0) / 2**bits
+    scale = np.where(steps > 0, steps, 1.0)[:, None]
+    covariance = np.zeros((width, width))
+    for block in blocks():
+        whole = np.rint(block / scale)
+        covariance += whole @ whole.T
+    return mean, _root(covariance * np.outer(steps, steps) / count)
 
 
 def _root(covariance: Array) -> Array:

@@ -61,14 +61,16 @@ def lay_out(names: Sequence[str], paired: Paired, options: Options) -> Layout:
     places = tuple(
         tuple(
             {
-                label: place(label, sum_groups(values.astype(np.float64), paired.codes, paired.units))
+                label: place(
+                    label, to_fixed(sum_groups(values.astype(np.float64), paired.codes, paired.units))
+                )
                 for label, values in (sizes | _parts(names, side.actual, score, options)).items()
             }
             for score in side.score.T
         )
         for side in (paired.old, paired.new)
     )
-    return Layout(to_fixed(np.array(columns).T), (places[0], places[1]), len(paired.old.actual))
+    return Layout(np.array(columns).T, (places[0], places[1]), len(paired.old.actual))
 
 
 def values_of(name: str, layout: Layout, sums: Array) -> tuple[list[Array], list[Array]]:

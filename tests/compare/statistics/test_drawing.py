@@ -51,7 +51,7 @@ def test_many_rows_have_the_law_of_drawing_every_row() -> None:
     slow = np.concatenate([weights @ columns for _, weights in draw_weights(rows, 1500, [8])])
     for number in range(columns.shape[1]):
         assert ks_2samp(fast[:, number], slow[:, number]).pvalue > 0.01
-        assert fast[:, number].std() == pytest.approx(slow[:, number].std(), rel=0.06)
+        assert fast[:, number].std() == pytest.approx(columns[:, number].std() * rows**0.5, rel=0.05)
     assert np.corrcoef(fast.T) == pytest.approx(np.corrcoef(slow.T), abs=0.08)
 
 

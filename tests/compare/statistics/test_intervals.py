@@ -25,7 +25,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Both ways of drawing, on the same small tables."""
     if request.param == "many rows":
         monkeypatch.setattr(drawing, "ROW_BY_ROW", 100)
-        monkeypatch.setattr(drawing, "EXTREMES", 8)
+        monkeypatch.setattr(drawing, "EXTREMES", 32)
     return str(request.param)
 
 
