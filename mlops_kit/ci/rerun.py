@@ -9,11 +9,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from mlops_kit.artifacts.belonging import pipeline_files
 from mlops_kit.artifacts.dvcfiles import read_pipeline
 from mlops_kit.artifacts.looks import looks_at_test_set
 from mlops_kit.artifacts.production import read_production
 from mlops_kit.artifacts.side import Side, SideInfo, read_side
 from mlops_kit.artifacts.store import open_store
+from mlops_kit.artifacts.trees import WorkTree
 from mlops_kit.ci.providers import CiEvent
 from mlops_kit.ci.results import restore_results, save_results
 from mlops_kit.compare.compare import compare_sides
@@ -22,7 +24,6 @@ from mlops_kit.compare.verdict import exit_code
 from mlops_kit.errors import ExitCode, MlopsKitError, RefusedError, UnreadableSideError
 from mlops_kit.outside import git
 from mlops_kit.outside.dvc import ReproResult, StageEvent, materialize, reproduce
-from mlops_kit.spec.load import read_lifecycle
 
 SUMMARY_LIMIT = 900_000
 COMPARED = ("metrics", "plots")
@@ -44,6 +45,10 @@ class CiRun:
     event: CiEvent
     on_event: Callable[[StageEvent], None]
     on_line: Callable[[str], None]
+    project: str
+    """Name of the project, for the report."""
+    programs: Path | None = None
+    """Folder in which stages find `python` first; None for this interpreter's."""
 
 
 def run_ci(root: Path, run: CiRun) -> CiResult:
@@ -59,7 +64,7 @@ def run_ci(root: Path, run: CiRun) -> CiResult:
     if base and _same_lock(root, base):
         restore_results(root, cache, base)
     head = _reproduce(root, run)
-    project = read_lifecycle(root).project.name
+    project = run.project
     if head.code != 0:
         return CiResult(_failed(project, label, head), ExitCode.OUTSIDE)
     notes: list[str] = []
@@ -123,31 +128,50 @@ def _same_lock(root: Path, base: str) -> bool:
 
 def _reproduce(root: Path, run: CiRun) -> ReproResult:
     """Reproduce with what is here and on the remote; run what cannot be had."""
-    result = reproduce(root, pull=True, allow_missing=True, on_event=run.on_event, on_line=run.on_line)
+    result = reproduce(
+        root,
+        pull=True,
+        allow_missing=True,
+        programs=run.programs,
+        on_event=run.on_event,
+        on_line=run.on_line,
+    )
     if result.code == 0 and not materialize(root, compared_paths(root)):
         return result
-    again = reproduce(root, pull=True, on_event=run.on_event, on_line=run.on_line)
+    again = reproduce(root, pull=True, programs=run.programs, on_event=run.on_event, on_line=run.on_line)
     return replace(again, ran=(*(result.ran if result.code == 0 else ()), *again.ran))
 
 
 def compared_paths(root: Path) -> list[str]:
     """Return the outputs that a comparison reads: metrics, plots, predictions."""
-    path = root / "dvc.yaml"
-    if not path.exists():
-        return []
-
-    def read(name: str) -> bytes | None:
-        return (root / name).read_bytes() if (root / name).is_file() else None
-
-    outputs = read_pipeline(path.read_bytes(), "", "dvc.yaml", read=read).outputs
+    tree = WorkTree(root)
+    outputs = [
+        output
+        for path in pipelines_of(root)
+        for output in read_pipeline(
+            (root / path).read_bytes(),
+            path.rpartition("/")[0],
+            path,
+            read=lambda name: tree.read([name]).get(name),
+        ).outputs
+    ]
     return [output.path for output in outputs if output.section in COMPARED or output.type == "predictions"]
+
+
+def pipelines_of(root: Path) -> list[str]:
+    """Return every dvc.yaml of the DVC repository at `root`, by path."""
+    return [
+        path
+        for path in pipeline_files(WorkTree(root))
+        if path.endswith("dvc.yaml") and (root / path).is_file()
+    ]
 
 
 def _base_side(root: Path, base: str | None, run: CiRun, notes: list[str]) -> Side | None:
     if base is None:
         return None
     with _worktree(root, base) as tree:
-        if not (tree / "dvc.yaml").exists():
+        if not pipelines_of(tree):
             notes.append("the base has no dvc.yaml; there is nothing to compare with")
             return None
         restore_results(tree, root / ".dvc" / "cache", base)

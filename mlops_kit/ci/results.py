@@ -22,6 +22,7 @@ def save_results(root: Path, cache: Path, sha: str) -> None:
     store = cache / FOLDER
     target = store / sha
     shutil.rmtree(target, ignore_errors=True)
+    store.mkdir(parents=True, exist_ok=True)  # nothing is kept for pipelines in sub-folders
     for path in [LOCK, *_uncached(root)]:
         _copy(root / path, target / path)
     for old in sorted(store.iterdir(), key=lambda folder: folder.stat().st_mtime)[:-KEPT]:

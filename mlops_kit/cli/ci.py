@@ -31,6 +31,9 @@ def run(
 ) -> None:
     """Reproduce what changed, compare with the base, write the report and the job summary.
 
+    Works in any DVC repository. In one that has no mlops.yaml, nothing is generated and checked, and stages find the `python` of the
+    activated environment.
+
     Exit codes: 0 fine, 3 a KPI is breached, 4 a side could not be read, 6 stale generated file, 8 a stage failed. The report is
     written in every case.
 
@@ -41,23 +44,31 @@ def run(
         mlops-kit ci run --base origin/main --out report
     """
     from mlops_kit.ci.providers import CiEvent, detect_provider
-    from mlops_kit.ci.rerun import CiResult, CiRun, describe_error, run_ci
+    from mlops_kit.ci.rerun import CiResult, CiRun, describe_error, pipeline_files, run_ci
     from mlops_kit.errors import MlopsKitError
+    from mlops_kit.outside.environment import activated_folder
     from mlops_kit.project.compare import project_name
     from mlops_kit.project.desired import desired_files
     from mlops_kit.project.write import check_files
+    from mlops_kit.spec.load import LIFECYCLE
 
     root = repo.resolve()
     provider = detect_provider(os.environ)
     event = provider.read_event(os.environ) if provider else CiEvent("local", None, None)
     if base:
         event = CiEvent(event.name, base, event.summary)
+    ours = (root / LIFECYCLE).exists()
     try:
-        check_files(root, desired_files(root))
+        if ours or not pipeline_files(root):
+            check_files(root, desired_files(root))
         result = run_ci(
             root,
             CiRun(
-                event, lambda e: typer.echo(f"{e.state.value:<10} {e.stage} {e.seconds:.1f} s"), typer.echo
+                event,
+                lambda e: typer.echo(f"{e.state.value:<10} {e.stage} {e.seconds:.1f} s"),
+                typer.echo,
+                project_name(root),
+                None if ours else activated_folder(),
             ),
         )
     except MlopsKitError as error:

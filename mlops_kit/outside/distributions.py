@@ -21,6 +21,12 @@ def find_distributions(modules: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted({_normalize(owners[name][0]) for name in wanted if name in owners}))
 
 
+def owners_of(modules: Iterable[str]) -> dict[str, str]:
+    """Return module -> the installed distribution that it belongs to, by normalized name; modules that are not installed are left out."""
+    owners = metadata.packages_distributions()
+    return {name: _normalize(owners[name][0]) for name in modules if name in owners}
+
+
 def version_of(distribution: str) -> str:
     """Return the installed version of `distribution`. Raises StaleError when it is not installed."""
     try:

@@ -70,18 +70,21 @@ def reproduce(
     pull: bool = False,
     allow_missing: bool = False,
     force: bool = False,
+    programs: Path | None = None,
     on_event: Callable[[StageEvent], None] = lambda event: None,
     on_line: Callable[[str], None] = lambda line: None,
 ) -> ReproResult:
     """Bring the pipelines below `root` (or `targets` and what they need) up to date with `dvc repro`.
 
     `pull` fetches missing inputs from the remote; `allow_missing` skips unchanged stages whose data is not here. `on_event` hears
-    of each stage, `on_line` of every line of output. A failing stage is a result, not an error.
+    of each stage, `on_line` of every line of output; `programs` is the folder in which stages find `python` first (this
+    interpreter's when None). A failing stage is a result, not an error.
     Raises OutsideError when DVC cannot be started.
     """
     flags = [f for on, f in ((pull, "--pull"), (allow_missing, "--allow-missing"), (force, "--force")) if on]
     reader = _ReproReader(on_event, on_line)
-    code = _dvc(root, ["repro", *flags, *(["--", *targets] if targets else ["--all-pipelines"])], reader.read)
+    command = ["repro", *flags, *(["--", *targets] if targets else ["--all-pipelines"])]
+    code = _dvc(root, command, reader.read, programs)
     return reader.finish(code)
 
 
@@ -114,22 +117,26 @@ def fetch_objects(root: Path, digests: Sequence[str]) -> tuple[frozenset[str], s
     return frozenset(answer["found"]), str(answer["complaint"])
 
 
-def dvc_environment() -> dict[str, str]:
+def dvc_environment(programs: Path | None = None) -> dict[str, str]:
     """Return the environment in which DVC and, through it, stages are started.
 
-    `python` means this interpreter; DVC reports no usage; and byte code is kept, without which every start costs twice.
+    `python` means the one in the folder `programs`, this interpreter when that is None; DVC reports no usage; and byte code is kept, without which every start costs twice.
     """
     environment = dict(os.environ)
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", "")])
+    environment["PATH"] = os.pathsep.join(
+        [str(programs or Path(sys.executable).parent), environment.get("PATH", "")]
+    )
     environment["DVC_NO_ANALYTICS"] = "1"
     environment["PYTHONUNBUFFERED"] = "1"
     return environment
 
 
-def _dvc(root: Path, arguments: list[str], on_line: Callable[[str], None]) -> int:
+def _dvc(
+    root: Path, arguments: list[str], on_line: Callable[[str], None], programs: Path | None = None
+) -> int:
     command = [sys.executable, "-m", "dvc", *arguments]
-    return stream_command(command, cwd=root, env=dvc_environment(), on_line=on_line)
+    return stream_command(command, cwd=root, env=dvc_environment(programs), on_line=on_line)
 
 
 class _ReproReader:

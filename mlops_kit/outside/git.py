@@ -158,6 +158,28 @@ def tracked_files(root: Path) -> list[str]:
     return [name for name in out.split("\0") if name]
 
 
+def known_files(root: Path) -> list[str]:
+    """Return the files below `root` that git tracks or would add (not the ignored and deleted ones), relative to `root`."""
+    listed, deleted = (
+        _git(root, "ls-files", "-z", *flags).stdout.decode("utf-8", "surrogateescape").split("\0")
+        for flags in (("--cached", "--others", "--exclude-standard", "--deduplicate"), ("--deleted",))
+    )
+    gone = {*deleted, ""}
+    return [name for name in listed if name not in gone]
+
+
+def ignored_paths(root: Path, paths: Sequence[str]) -> frozenset[str]:
+    """Return those of `paths` (relative to `root`, they need not exist) that the repository ignores and does not track."""
+    stdin = "".join(f"{path}\0" for path in paths).encode("utf-8", "surrogateescape")
+    out = _git(root, "check-ignore", "-z", "--stdin", stdin=stdin).stdout if paths else b""
+    return frozenset(name for name in out.decode("utf-8", "surrogateescape").split("\0") if name)
+
+
+def remote_url(root: Path) -> str:
+    """Return the address of origin, empty when there is none."""
+    return _git(root, "config", "--get", "remote.origin.url").text
+
+
 def prefix_of(root: Path) -> str:
     """Return the path of `root` inside its repository, empty or ending in a slash."""
     return _git(root, "rev-parse", "--show-prefix").text
