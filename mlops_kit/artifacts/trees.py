@@ -45,6 +45,10 @@ class WorkTree:
         """Return path -> content of those that exist."""
         return {path: (self._root / path).read_bytes() for path in paths if (self._root / path).is_file()}
 
+    def read_one(self, path: str) -> bytes | None:
+        """Return the content of a file, None if there is none."""
+        return self.read([path]).get(path)
+
     def submodule_of(self, path: str) -> str | None:
         """Return the folder around `path` that git tracks and that is an empty submodule here."""
         around = (parent.as_posix() for parent in Path(path).parents)

@@ -152,7 +152,7 @@ def compared_paths(root: Path) -> list[str]:
             (root / path).read_bytes(),
             path.rpartition("/")[0],
             path,
-            read=lambda name: tree.read([name]).get(name),
+            read=tree.read_one,
         ).outputs
     ]
     return [output.path for output in outputs if output.section in COMPARED or output.type == "predictions"]

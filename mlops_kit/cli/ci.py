@@ -44,7 +44,7 @@ def run(
         mlops-kit ci run --base origin/main --out report
     """
     from mlops_kit.ci.providers import CiEvent, detect_provider
-    from mlops_kit.ci.rerun import CiResult, CiRun, describe_error, pipeline_files, run_ci
+    from mlops_kit.ci.rerun import CiResult, CiRun, describe_error, pipelines_of, run_ci
     from mlops_kit.errors import MlopsKitError
     from mlops_kit.outside.environment import activated_folder
     from mlops_kit.project.compare import project_name
@@ -59,7 +59,7 @@ def run(
         event = CiEvent(event.name, base, event.summary)
     ours = (root / LIFECYCLE).exists()
     try:
-        if ours or not pipeline_files(root):
+        if ours or not pipelines_of(root):
             check_files(root, desired_files(root))
         result = run_ci(
             root,

@@ -6,8 +6,10 @@ import posixpath
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from mlops_kit.artifacts.dvcfiles import Pipeline, load_foreign_yaml, read_pipeline
+from mlops_kit.artifacts.dvcfiles import Pipeline, read_pipeline
 from mlops_kit.artifacts.side import read_side
+from mlops_kit.artifacts.trees import WorkTree
+from mlops_kit.artifacts.values import load_foreign_yaml
 from mlops_kit.compare.metrics import guess_direction
 from mlops_kit.errors import MlopsKitError, SpecError
 from mlops_kit.project.adopt.model import MetricSeen, PipelineSeen, StageSeen, Survey
@@ -21,14 +23,15 @@ def understand_pipeline(survey: Survey) -> PipelineSeen:
     stages: list[StageSeen] = []
     pipelines: list[Pipeline] = []
     notes: list[str] = []
+    tree = WorkTree(survey.root)
     for path in found:
         try:
             content = _read(survey, path)
             stages += _stages(path, load_foreign_yaml(content, path) or {})
-            pipelines.append(read_pipeline(content, posixpath.dirname(path), path))
+            pipelines.append(read_pipeline(content, posixpath.dirname(path), path, read=tree.read_one))
         except (SpecError, AttributeError, KeyError, TypeError, ValueError, OSError) as error:
             notes.append(f"{path} cannot be understood: {_message(error)}")
-    notes += [note for pipeline in pipelines for note in pipeline.notes]
+    notes += [note for pipeline in pipelines for note in pipeline.problems]
     outputs = [output for pipeline in pipelines for output in pipeline.outputs]
     metrics, unread = _metrics(survey) if found else ((), [])
     data, broken = _data(survey)

@@ -8,8 +8,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from mlops_kit.artifacts.dvcfiles import flatten
-from mlops_kit.artifacts.side import parse_values
+from mlops_kit.artifacts.values import flatten, parse_values
 from mlops_kit.errors import SpecError
 from mlops_kit.outside import git
 from mlops_kit.project.adopt.flow import Record
