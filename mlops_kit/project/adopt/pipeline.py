@@ -6,6 +6,7 @@ import posixpath
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from mlops_kit.artifacts.belonging import pipeline_files
 from mlops_kit.artifacts.dvcfiles import Pipeline, read_pipeline
 from mlops_kit.artifacts.side import read_side
 from mlops_kit.artifacts.trees import WorkTree
@@ -19,11 +20,12 @@ MAX_BYTES = 4 << 20
 
 def understand_pipeline(survey: Survey) -> PipelineSeen:
     """Return what the dvc.yaml and .dvc files below the DVC root say; what cannot be understood is named in the notes."""
-    found = [name for name in survey.files if posixpath.basename(name) == "dvc.yaml"]
+    tree = WorkTree(survey.root)
+    own = set(pipeline_files(tree))
+    found = [name for name in survey.files if posixpath.basename(name) == "dvc.yaml" and name in own]
     stages: list[StageSeen] = []
     pipelines: list[Pipeline] = []
     notes: list[str] = []
-    tree = WorkTree(survey.root)
     for path in found:
         try:
             content = _read(survey, path)
@@ -70,7 +72,7 @@ def _stages(path: str, value: Mapping[str, Any]) -> Iterable[StageSeen]:
 def _metrics(survey: Survey) -> tuple[tuple[MetricSeen, ...], list[str]]:
     """Return the metrics of the work tree, as `compare` reads them, and why others cannot be read."""
     try:
-        side = read_side(survey.root, None)
+        side = read_side(survey.root, None, fetch=False)
     except MlopsKitError as error:  # a kpis.yaml that is not ours; the plan names it as being in the way
         return (), [f"the metrics cannot be read: {error.message}"]
     seen = tuple(MetricSeen(name, value, guess_direction(name)) for name, value in side.metrics.items())
