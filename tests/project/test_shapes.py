@@ -12,9 +12,11 @@ import pytest
 from mlops_kit.compare.model import Comparison
 from mlops_kit.compare.verdict import exit_code
 from mlops_kit.errors import ExitCode
+from mlops_kit.outside import git
 from mlops_kit.outside.dvc import dvc_environment
 from mlops_kit.project.compare import compare_commits
 from tests.support.shapes import SHAPES, Shape
+from tests.support.world import run_kit
 
 
 def found_numbers(made: Comparison) -> dict[str, tuple[float | None, float | None]]:
@@ -53,3 +55,30 @@ def flat(answer: dict[str, dict[str, dict[str, float]]]) -> list[tuple[float, fl
 
 def made_pairs(made: Comparison) -> list[tuple[float | None, float | None]]:
     return [(diff.old, diff.new) for diff in made.metrics]
+
+
+def status(place: Path) -> list[str]:
+    done = subprocess.run(
+        ["git", "status", "--porcelain", "-z", "--untracked-files=all"],
+        cwd=place,
+        capture_output=True,
+        check=True,
+    )
+    return sorted(line for line in done.stdout.decode().split("\0") if line)
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_adopt_adds_the_files_of_its_plan_and_touches_nothing(name: str, tmp_path: Path) -> None:
+    place = SHAPES[name].build(tmp_path / "repo")
+    before = status(place)
+    plan = json.loads(run_kit("adopt", "--dry-run", "--json", cwd=place).stdout)
+    assert status(place) == before
+    run_kit("adopt", cwd=place)
+    top = git.top_level(place)
+    planned = sorted(
+        f"?? {(Path(plan['root']) / file['path']).relative_to(top).as_posix()}" for file in plan["files"]
+    )
+    assert planned
+    assert status(place) == sorted([*before, *planned])
+    run_kit("adopt", cwd=place)
+    assert status(place) == sorted([*before, *planned])
