@@ -12,6 +12,8 @@ import pytest
 
 from mlops_kit.ci.providers.github import workflow_files
 from mlops_kit.errors import UsageError
+from mlops_kit.project.adopt.model import Automation, Environment, Survey
+from mlops_kit.project.adopt.workflow import render_workflow, workflow_path
 from mlops_kit.spec.model import Ci, Lifecycle, Project, Task
 
 BIN = Path(sys.executable).parent
@@ -78,6 +80,29 @@ def test_linter_finds_nothing(tmp_path: Path, check: Callable[[Path], tuple[int,
     root = write(tmp_path, workflow_files(lifecycle()))
     code, out = check(root)
     assert code == 0, out
+
+
+def adopted(root: Path, folder: str = "", **environment: str) -> dict[str, str]:
+    survey = Survey(root, folder, True, "main", (), frozenset(), ())
+    automation = Automation("github", (), (), {"cloud": "s3://bucket"})
+    text = render_workflow(survey, Environment(**environment), automation)  # type: ignore[arg-type]
+    return {workflow_path(survey): text}
+
+
+@pytest.mark.parametrize(
+    "kind", ["", "uv", "poetry", "pyproject", "pipenv", "conda", "requirements", "setup"]
+)
+@pytest.mark.parametrize("check", [zizmor, actionlint, act], ids=lambda check: check.__name__)
+def test_linter_finds_nothing_in_the_workflow_of_an_adopted_repository(
+    tmp_path: Path, check: Callable[[Path], tuple[int, str]], kind: str
+) -> None:
+    environment = {"kind": kind, "file": 'it\'s/a "file"', "python": "3.10"} if kind else {}
+    code, out = check(write(tmp_path, adopted(tmp_path, "ml x", **environment)))
+    assert code == 0, out
+
+
+def test_expression_in_a_path_gives_no_workflow(tmp_path: Path) -> None:
+    assert set(adopted(tmp_path, "${{ github.token }}").values()) == {""}
 
 
 DEFECTS = [

@@ -15,6 +15,7 @@ class Touch(StrEnum):
     WRITE = "write"
     APPEND = "append"
     """Changes a file that may be there already."""
+    REMOVE = "remove"
     FILL = "fill"
     """Writes files of unknown names into a folder."""
 
@@ -113,6 +114,9 @@ FUNCTIONS: dict[str, tuple[Access, ...]] = {
     "urllib.request.urlretrieve": (Access(_W, 1, ("filename",)),),
     "wget.download": (Access(_W, 1, ("out",)),),
     "gdown.download": (Access(_W, 1, ("output",)),),
+    "os.remove": (Access(Touch.REMOVE, 0, ("path",)),),
+    "os.unlink": (Access(Touch.REMOVE, 0, ("path",)),),
+    "shutil.rmtree": (Access(Touch.REMOVE, 0, ("path",)),),
     "os.listdir": (Access(_L, 0, ("path",)),),
     "os.scandir": (Access(_L, 0, ("path",)),),
     "os.walk": (Access(_L, 0, ("top",)),),
@@ -149,6 +153,7 @@ METHODS: dict[str, tuple[Access, ...]] = {
     "read_bytes": (Access(_R, -1),),
     "write_text": (Access(_W, -1),),
     "write_bytes": (Access(_W, -1),),
+    "unlink": (Access(Touch.REMOVE, -1),),
     "iterdir": (Access(_L, -1),),
     "glob": (Access(_L, -1),),
     "rglob": (Access(_L, -1),),

@@ -146,6 +146,7 @@ class _Tracer:
             program.relative = program.relative or (node.level > 0 and scope.module is self.main)
             lead = f"{node.module}." if node.module else ""
             wanted = [
+                *([("", node.level)] if node.level else []),  # the package itself
                 (node.module or "", node.level),
                 *((f"{lead}{alias.name}", node.level) for alias in node.names),
             ]
@@ -238,6 +239,8 @@ class _Tracer:
     def _access(self, access: Access, node: ast.Call, scope: Scope, place: str) -> None:
         values = self._argument(node, access.position, access.keywords, scope)
         if values is None:
+            if access.touch is Touch.FILL:
+                self.traced.dynamic.append(place)  # into the working folder, under names that are not known
             return
         paths = [value for value in values if isinstance(value, str | Partial)]
         if (
@@ -246,7 +249,8 @@ class _Tracer:
             and access.position >= 0
             and not any(isinstance(v, Handle) for v in values)
         ):
-            if not (values and all(value is None for value in values)):
+            nothing = values and all(value is None for value in values)
+            if not nothing and access.touch is not Touch.REMOVE:
                 self.traced.dynamic.append(place)
             return
         for value in paths:

@@ -319,6 +319,11 @@ def locate(root: Path, wdir: str, records: Iterable[Record]) -> Files:
         touch = record.touch
         if record.partial:
             touch = Touch.FILL if touch is Touch.WRITE else Touch.LIST
+        if touch is Touch.REMOVE:
+            gone = [one for one in groups[Touch.WRITE] if one == path or one.startswith(f"{path}/")]
+            for one in gone:  # a file of its own that it tidies up
+                del groups[Touch.WRITE][one]
+            continue
         earlier = groups[Touch.READ].get(path)
         if touch is Touch.WRITE and earlier and earlier.conditional:
             del groups[Touch.READ][path]  # loaded if it is there from the last run, then written
