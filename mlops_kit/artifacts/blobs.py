@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shlex
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -42,6 +41,8 @@ class Blobs:
 
     def on_disk(self, path: str) -> str | None:
         """Return the id that git would give the content of a file or folder, and keep the content."""
+        import hashlib
+
         here = self._root / path
         if here.is_dir():
             names = sorted(found.relative_to(here).as_posix() for found in here.rglob("*") if found.is_file())

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import configparser
-import hashlib
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlops_kit.artifacts.templating import DEFAULT_PARAMS, Reader, Templates, is_templated
 from mlops_kit.artifacts.values import flatten, load_foreign_yaml
 from mlops_kit.errors import SpecError
-from mlops_kit.spec.model import JsonValue
+
+if TYPE_CHECKING:
+    from mlops_kit.spec.model import JsonValue
 
 
 @dataclass(frozen=True)
@@ -158,6 +158,17 @@ def _top_plots(section: Any, folder: str) -> Iterator[DeclaredOutput]:
             yield DeclaredOutput(_join(folder, path), "plots", options=options)
 
 
+def metric_files(outputs: Iterable[DeclaredOutput]) -> dict[str, tuple[str, ...]]:
+    """Return declared metric path -> other places where an old DVC may have put it."""
+    files: dict[str, tuple[str, ...]] = {}
+    for output in outputs:
+        if output.section == "metrics":
+            files.setdefault(output.path, ())
+        elif output.section == "live":
+            files.setdefault(f"{output.path}.json", (f"{output.path}/metrics.json",))
+    return files
+
+
 def read_lock(text: str | bytes, folder: str, where: str) -> dict[str, LockedStage]:
     """Read a dvc.lock (schema 1.0 or 2.0) that lies in `folder`; stage names outside the root are `folder/dvc.yaml:name`.
 
@@ -186,6 +197,8 @@ def read_dvc_file(text: str | bytes, path: str) -> dict[str, str]:
 
 def read_config(*texts: str) -> DvcConfig:
     """Read .dvc/config and then .dvc/config.local, later ones winning."""
+    import configparser
+
     parser = configparser.ConfigParser(interpolation=None, strict=False)
     for text in texts:
         parser.read_string("\n".join(line.strip() for line in text.splitlines()))
@@ -216,6 +229,8 @@ def _locked(stage: Mapping[str, Any], folder: str) -> LockedStage:
 
 
 def _hashes(entries: Any, folder: str) -> dict[str, str]:
+    import hashlib
+
     found: dict[str, str] = {}
     for entry in entries or []:
         digest = next((entry[key] for key in ("md5", "etag", "checksum") if entry.get(key)), "")

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from mlops_kit.artifacts.belonging import IGNORE, read_ignores
 from mlops_kit.artifacts.blobs import Blobs, Find
 from mlops_kit.artifacts.commit_trees import TreeFile
-from mlops_kit.artifacts.dvcfiles import Pipeline, read_pipeline
+from mlops_kit.artifacts.dvcfiles import Pipeline, metric_files, read_pipeline
 from mlops_kit.artifacts.locks import FOREIGN_ERRORS
 from mlops_kit.artifacts.metric_state import Lost
-from mlops_kit.artifacts.side import metric_files
 
 Parsed = tuple[TreeFile, tuple[tuple[str, str | None], ...]]
 """A dvc.yaml, with what its templates read: path -> blob, None where there was no file."""

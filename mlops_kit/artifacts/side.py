@@ -12,7 +12,14 @@ from typing import Any
 
 from mlops_kit.artifacts.belonging import pipeline_files
 from mlops_kit.artifacts.contents import Contents, Lost
-from mlops_kit.artifacts.dvcfiles import DeclaredOutput, LockedStage, read_dvc_file, read_lock, read_pipeline
+from mlops_kit.artifacts.dvcfiles import (
+    DeclaredOutput,
+    LockedStage,
+    metric_files,
+    read_dvc_file,
+    read_lock,
+    read_pipeline,
+)
 from mlops_kit.artifacts.plots import Files, PlotFile, collect_plots
 from mlops_kit.artifacts.predictions import PredictionTable, read_predictions
 from mlops_kit.artifacts.store import check_content, open_store
@@ -107,9 +114,9 @@ def read_side(root: Path, rev: str | None, *, label: str = "", fetch: bool = Tru
         head = git.find_commit(root, "HEAD")
         info = SideInfo(label or "work tree", "", git.subject(root, head) if head else "")
         return _Reader(root, WorkTree(root), info, name, committed=False, fetch=fetch).read()
-    sha = git.resolve(root, rev)
     with git.BlobReader(root) as blobs:
-        info = SideInfo(label or rev, sha, git.subject(root, sha))
+        sha, subject = blobs.describe(rev)
+        info = SideInfo(label or rev, sha, subject)
         return _Reader(root, CommitTree(root, sha, blobs), info, name, committed=True, fetch=fetch).read()
 
 
@@ -299,17 +306,6 @@ class _Reader:
             self._lost(path, f"holds the predictions and {found.reason}", found.fix)
             return None
         return PredictionFile(*found)
-
-
-def metric_files(outputs: Iterable[DeclaredOutput]) -> dict[str, tuple[str, ...]]:
-    """Return declared metric path -> other places where an old DVC may have put it."""
-    files: dict[str, tuple[str, ...]] = {}
-    for output in outputs:
-        if output.section == "metrics":
-            files.setdefault(output.path, ())
-        elif output.section == "live":
-            files.setdefault(f"{output.path}.json", (f"{output.path}/metrics.json",))
-    return files
 
 
 def _is_finite(value: float) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,6 +45,8 @@ class Store:
         content = self.read(digest)
         if content is None:
             return None
+        import json
+
         return {str(entry["relpath"]): str(entry["md5"]) for entry in json.loads(content) if "md5" in entry}
 
 
@@ -55,6 +55,8 @@ def check_content(content: bytes, digest: str, path: Path) -> None:
 
     DVC before 3 took the hash of texts with Unix line ends, so that counts too.
     """
+    import hashlib
+
     wanted = digest.removesuffix(DIRECTORY)
     for form in (content, content.replace(b"\r\n", b"\n")):
         if hashlib.md5(form, usedforsecurity=False).hexdigest() == wanted:

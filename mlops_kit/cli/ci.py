@@ -47,8 +47,8 @@ def run(
     from mlops_kit.ci.rerun import CiResult, CiRun, describe_error, pipelines_of, run_ci
     from mlops_kit.errors import MlopsKitError
     from mlops_kit.outside.environment import activated_folder
-    from mlops_kit.project.compare import project_name
     from mlops_kit.project.desired import desired_files
+    from mlops_kit.project.names import project_name
     from mlops_kit.project.write import check_files
     from mlops_kit.spec.load import LIFECYCLE
 

@@ -7,12 +7,15 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
 
 from mlops_kit.artifacts.metric_state import SHA, Lost, MetricState
-from mlops_kit.compare.kpis import direction_of
+from mlops_kit.compare.metrics import guess_direction
 from mlops_kit.compare.noise import is_noise
 from mlops_kit.errors import ExitCode, UnreadableSideError, UsageError
-from mlops_kit.spec.model import Direction, Kpis
+
+if TYPE_CHECKING:
+    from mlops_kit.spec.model import Direction, Kpis
 
 Observation = tuple[str, str]
 """(metric file, dotted name in it)."""
@@ -236,7 +239,9 @@ def name_observations(wanted: Collection[Observation], seen: Iterable[MetricStat
 def _series(name: str, names: Mapping[Observation, str], kpis: Kpis | None) -> Series:
     files = tuple(sorted({path for (path, _), series in names.items() if series == name}))
     promised = kpis is not None and any(kpi.metric == name for kpi in kpis.kpis)
-    return Series(name, direction_of(kpis, name), files, promised)
+    declared = kpis.metrics.get(name) if kpis else None
+    direction = declared.direction if declared else guess_direction(name)
+    return Series(name, direction, files, promised)
 
 
 def _order(series: Iterable[Series], kpis: Kpis | None) -> tuple[Series, ...]:

@@ -53,10 +53,14 @@ def is_ignored(root: Path, path: Path) -> bool:
 def require_repository(root: Path) -> None:
     """Raise UsageError when `root` does not lie in a git work tree."""
     if not is_repository(root):
-        raise UsageError(
-            f"{root} is not in a git repository",
-            fix="cd into one, run `git init`, or make a project: mlops-kit init NAME",
-        )
+        raise _not_in_repository(root)
+
+
+def _not_in_repository(root: Path) -> UsageError:
+    return UsageError(
+        f"{root} is not in a git repository",
+        fix="cd into one, run `git init`, or make a project: mlops-kit init NAME",
+    )
 
 
 def resolve(root: Path, rev: str) -> str:
@@ -139,8 +143,13 @@ def list_files(root: Path, sha: str) -> list[str]:
 
 def top_level(root: Path) -> Path:
     """Return the top folder of the work tree around `root`. Raises UsageError outside of one."""
-    require_repository(root)
-    return Path(_must(root, "rev-parse", "--show-toplevel"))
+    if root.is_dir():
+        inside, _, top = _git(root, "rev-parse", "--is-inside-work-tree", "--show-toplevel").text.partition(
+            "\n"
+        )
+        if inside == "true":
+            return Path(top)
+    raise _not_in_repository(root)
 
 
 def main_work_tree(root: Path) -> Path | None:
@@ -182,7 +191,11 @@ def remote_url(root: Path) -> str:
 
 def prefix_of(root: Path) -> str:
     """Return the path of `root` inside its repository, empty or ending in a slash."""
-    return _git(root, "rev-parse", "--show-prefix").text
+    here = root.resolve()
+    top = next((folder for folder in (here, *here.parents) if (folder / ".git").exists()), None)
+    if top is None:
+        return _git(root, "rev-parse", "--show-prefix").text
+    return "" if top == here else f"{here.relative_to(top).as_posix()}/"
 
 
 def changed_paths(root: Path, base: str, head: str | None = None) -> list[str]:
@@ -278,6 +291,7 @@ class BlobReader:
     """Reads files of commits through one `git cat-file --batch` process, however many are asked for."""
 
     def __init__(self, root: Path) -> None:
+        self._root = root
         self._prefix = prefix_of(root)
         self._process = subprocess.Popen(
             ["git", "cat-file", "--batch"],
@@ -299,22 +313,48 @@ class BlobReader:
         self._process.stdout.close()
         self._process.wait(timeout=10)
 
+    def describe(self, rev: str) -> tuple[str, str]:
+        """Return the full commit id of `rev` and the first line of its message (untrusted text). Raises what `resolve` raises."""
+        plain = rev.strip() and not rev.startswith("-") and not any(sign in rev for sign in "\0\n")
+        found = self._ask(f"{rev}^{{commit}}") if plain else None
+        if found is None:
+            sha = resolve(self._root, rev)
+            return sha, subject(self._root, sha)
+        return found[0], _subject_of(found[1])
+
     def read(self, sha: str, paths: Iterable[str]) -> dict[str, bytes]:
         """Return path -> content for those `paths` (relative to the root) that are files of the commit."""
         found = {path: self._read_one(f"{sha}:{self._prefix}{path}") for path in paths if "\n" not in path}
         return {path: content for path, content in found.items() if content is not None}
 
     def _read_one(self, name: str) -> bytes | None:
+        found = self._ask(name)
+        return found[1] if found and found[2] == b"blob" else None
+
+    def _ask(self, name: str) -> tuple[str, bytes, bytes] | None:
+        """Return id, content and kind of the object that `name` names."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(name.encode("utf-8", "surrogateescape") + b"\n")
         self._process.stdin.flush()
         header = self._process.stdout.readline().split(b" ")
-        if len(header) < 3 or header[-1] == b"missing\n":
+        if len(header) != 3 or header[-1] in (b"missing\n", b"ambiguous\n"):
             return None
         content = self._process.stdout.read(int(header[-1]))
         self._process.stdout.read(1)
-        return content if header[-2] == b"blob" else None
+        return header[0].decode("ascii"), content, header[-2]
+
+
+def _subject_of(commit: bytes) -> str:
+    """Return the first paragraph of a commit object's message on one line, as git shows it."""
+    head, _, message = commit.partition(b"\n\n")
+    named = [line for line in head.split(b"\n") if line.startswith(b"encoding ")]
+    coding = named[0].removeprefix(b"encoding ").decode("ascii", "replace") if named else "utf-8"
+    try:
+        text = message.decode(coding, "replace")
+    except LookupError:
+        text = message.decode("utf-8", "replace")
+    return " ".join(text.lstrip("\n").partition("\n\n")[0].split("\n")).rstrip()
 
 
 def dirty_paths(root: Path, paths: Sequence[str] = (), *, untracked: bool = True) -> list[str]:

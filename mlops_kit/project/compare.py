@@ -11,8 +11,8 @@ from mlops_kit.compare.compare import compare_sides
 from mlops_kit.compare.model import Comparison
 from mlops_kit.outside import git
 from mlops_kit.project.deepen import find_default_branch, first_parent, require_commit, require_merge_base
+from mlops_kit.project.names import project_name
 from mlops_kit.project.roots import find_root
-from mlops_kit.spec.load import LIFECYCLE, read_lifecycle
 
 RESULTS = ("dvc.lock", "params.yaml", "metrics")
 
@@ -53,10 +53,3 @@ def find_base(root: Path, head: str | None) -> str | None:
     if head is None and git.dirty_paths(root, RESULTS):
         return "HEAD"
     return first_parent(root, tip)
-
-
-def project_name(root: Path) -> str:
-    """Return the name of the project, or of its folder when it is none of ours."""
-    if (root / LIFECYCLE).exists():
-        return read_lifecycle(root).project.name
-    return root.resolve().name

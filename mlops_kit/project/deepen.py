@@ -16,9 +16,10 @@ def require_commit(root: Path, rev: str) -> str:
 
     Raises UsageError for what is no revision, UnreadableSideError when it does not exist here or cannot be fetched.
     """
-    if git.find_commit(root, rev) is None and git.is_shallow(root) and not rev.startswith("-"):
+    found = git.find_commit(root, rev)
+    if found is None and not rev.startswith("-") and git.is_shallow(root):
         _fetch(root, rev)
-    return git.resolve(root, rev)
+    return found or git.resolve(root, rev)
 
 
 def _fetch(root: Path, rev: str) -> None:

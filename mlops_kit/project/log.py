@@ -7,17 +7,19 @@ from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from mlops_kit.artifacts.history import HistoryReader
 from mlops_kit.artifacts.metric_state import MetricState
 from mlops_kit.compare.history import Entry, History, fold_history, said_by
 from mlops_kit.errors import SpecError, UnreadableSideError, UsageError
 from mlops_kit.outside import gitlog
-from mlops_kit.project.compare import project_name
+from mlops_kit.project.names import project_name
 from mlops_kit.project.roots import NoPipelineError, find_root
-from mlops_kit.spec.load import KPIS, read_kpis
-from mlops_kit.spec.model import Kpis
+from mlops_kit.spec.names import KPIS
+
+if TYPE_CHECKING:
+    from mlops_kit.spec.model import Kpis
 
 Rows = Literal["changed", "named", "every"]
 # Commits are read in batches that grow: the first rows come at once, and a long history costs few waits.
@@ -215,6 +217,8 @@ def _find_root(start: Path) -> Path:
 def _kpis(root: Path) -> tuple[Kpis | None, list[str]]:
     if not (root / KPIS).is_file():
         return None, []
+    from mlops_kit.spec.load import read_kpis
+
     try:
         return read_kpis(root), []
     except SpecError as error:

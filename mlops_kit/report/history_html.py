@@ -8,8 +8,8 @@ from pathlib import Path
 from mlops_kit.compare.history import Cell, History, HistoryRow, Series
 from mlops_kit.report.history_text import ABSENT, ARROWS, BEST, UNREADABLE, short_refs
 from mlops_kit.report.html import POLICY
-from mlops_kit.report.text import html_text as esc
-from mlops_kit.report.text import number, signed
+from mlops_kit.report.inert import html_text as esc
+from mlops_kit.report.inert import number, signed
 
 WIDTH, HEIGHT = 1000, 100
 # Charts beyond this are folded away: a page of fifty pictures shows nothing.

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Literal
 
 from mlops_kit.compare.history import Cell, History, HistoryRow, LostMetrics, Series
-from mlops_kit.report.text import number, signed, visible
+from mlops_kit.report.inert import number, signed, visible
 
 Style = Literal["", "dim", "bold", "good", "bad", "warn"]
 Line = tuple[tuple[str, Style], ...]

@@ -9,14 +9,13 @@ from typing import Any, TypeVar
 from mlops_kit.errors import SpecError, UsageError
 from mlops_kit.spec.build import build
 from mlops_kit.spec.model import Kpis, Lifecycle, Schema
+from mlops_kit.spec.names import KPIS, LIFECYCLE, PARAMS, SCHEMA
 from mlops_kit.spec.yamlfile import YamlDocument, compose_yaml
+
+__all__ = ["KPIS", "LIFECYCLE", "PARAMS", "SCHEMA"]  # and what is defined here
 
 T = TypeVar("T")
 
-LIFECYCLE = "mlops.yaml"
-PARAMS = "params.yaml"
-KPIS = "kpis.yaml"
-SCHEMA = "schema.yaml"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _BRANCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
 

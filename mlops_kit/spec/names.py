@@ -1,0 +1,6 @@
+"""Names of the project files."""
+
+LIFECYCLE = "mlops.yaml"
+PARAMS = "params.yaml"
+KPIS = "kpis.yaml"
+SCHEMA = "schema.yaml"
