@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -122,6 +123,8 @@ def _picture(diff: MetricDiff) -> str:
     if diff.low is None or diff.high is None or diff.change is None:
         return ""
     reach = max(abs(diff.low), abs(diff.high), diff.min_effect) * 1.15 or 1.0
+    if not math.isfinite(reach + abs(diff.change)):
+        return ""
 
     def x(value: float) -> str:
         return f"{100 + 95 * value / reach:.1f}"

@@ -25,6 +25,7 @@ COLOURS = {
 # At least 3:1 against white and against GitHub's dark page.
 BASE_COLOUR, HEAD_COLOUR = "#d9730d", "#2f81f7"
 POINTS = 12
+LARGEST = 1e12  # Mermaid writes numbers out in full
 LABEL = 60
 _SPECIAL = re.compile(r"[^A-Za-z0-9 /,]")
 
@@ -98,7 +99,8 @@ def _two_lines(plot: PlotPair) -> tuple[tuple[float, float], Sequence[PlotSeries
         return None
     first = max(min(x for x, _ in line.points) for line in lines)
     last = min(max(x for x, _ in line.points) for line in lines)
-    return ((first, last), lines) if last > first and abs(first) < 1e12 and abs(last) < 1e12 else None
+    small = all(abs(number) < LARGEST for line in lines for point in line.points for number in point)
+    return ((first, last), lines) if last > first and small else None
 
 
 def _bounds(values: Sequence[float]) -> tuple[float, float]:

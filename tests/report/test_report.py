@@ -21,7 +21,7 @@ from mlops_kit.report import json as as_json
 from mlops_kit.report import markdown, mermaid
 from mlops_kit.report.limits import MAX_BYTES
 from mlops_kit.report.text import interval, number, signed, visible
-from tests.report.examples import EXAMPLES, GOLDEN, RENDERERS, filled, improved, terminal_text
+from tests.report.examples import EXAMPLES, GOLDEN, RENDERERS, filled, improved, metric, terminal_text
 from tests.report.hostile import HOSTILE
 from tests.report.strategies import comparisons
 
@@ -291,3 +291,12 @@ def test_pictures_are_no_part_of_the_json() -> None:
     report["pictures"][0]["new"] = "aGk="
     with pytest.raises(UnreadableSideError):
         as_json.loads(json.dumps(report))
+
+
+def test_numbers_that_no_picture_can_show_are_given_as_numbers_only() -> None:
+    (line, *_), huge = improved().plots[1].series, 1e308
+    wild = replace(line, points=((0.0, -huge), (1.0, huge)))
+    diff = metric(low=-huge, high=huge, new=huge, old=-huge)
+    value = replace(improved(), metrics=(diff,), plots=(replace(improved().plots[1], series=(wild,)),))
+    assert "xychart" not in markdown.render(value)
+    assert not re.search(r'="(nan|-?inf)', as_html.render(value))
