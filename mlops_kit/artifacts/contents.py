@@ -44,7 +44,7 @@ class Contents:
         rest = [path for path in wanted if path not in self._files]
         for _ in range(2):  # first the listings of folders, then the files that they name
             missing = {digest for path in rest for digest in self._missing(path)}
-            if missing and fetch:
+            if missing and fetch and self._store.elsewhere:
                 _, self._complaint = fetch_objects(self._root, sorted(missing))
 
     def get(self, path: str) -> Mapping[str, bytes] | Lost:
@@ -141,12 +141,13 @@ class Contents:
         return Lost("is neither in git nor in the DVC cache", self._rerun)
 
     def _not_here(self, path: str) -> Lost:
-        if self._complaint and "no remote" not in self._complaint:
+        if self._complaint:
             return Lost(
                 f"is not in the DVC cache, and the remote could not be read: {self._complaint}",
                 f"dvc fetch {path}",
             )
-        why = "no remote is configured" if self._complaint else "no remote has it"
+        others = len(self._store.folders) > 1 or self._store.elsewhere
+        why = "no remote has it" if others else "no remote is configured"
         return Lost(
             f"is recorded in dvc.lock, but is not in the DVC cache, and {why}",
             f"dvc fetch {path} at that commit, or dvc push where it was made",

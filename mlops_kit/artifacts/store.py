@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlops_kit.artifacts.dvcfiles import read_config
+from mlops_kit.artifacts.dvcfiles import DvcConfig, read_config
 from mlops_kit.errors import BadDataError
 from mlops_kit.outside import git
 
@@ -17,6 +18,8 @@ class Store:
     """The folders that may hold an object, the cache first."""
 
     folders: tuple[Path, ...]
+    elsewhere: bool = False
+    """Whether a remote is configured that is no folder, so that DVC may find what the folders lack."""
 
     def find(self, digest: str) -> Path | None:
         """Return the file with the content of MD5 `digest` (`….dir` for the listing of a folder), None if no folder has it."""
@@ -70,13 +73,31 @@ def check_content(content: bytes, digest: str, path: Path) -> None:
 def open_store(root: Path) -> Store:
     """Return the store of the DVC repository at `root`. In a linked work tree the main one's cache counts too."""
     dvc = root / ".dvc"
-    texts = [
-        path.read_text(encoding="utf-8") for path in (dvc / "config", dvc / "config.local") if path.is_file()
-    ]
-    config = read_config(*texts)
-    local = [url.removeprefix("file://") for url in config.remotes.values()]
-    folders = [dvc / config.cache_dir, *(dvc / url for url in local if url and "://" not in url)]
+    local = _remotes(dvc / "config", dvc / "config.local")
+    urls = [url.removeprefix("file://") for url in local.remotes.values()]
+    folders = [dvc / local.cache_dir, *(dvc / url for url in urls if url and "://" not in url)]
     main = git.main_work_tree(root)
     if main is not None:
-        folders.append(main / ".dvc" / config.cache_dir)
-    return Store(tuple(folders))
+        folders.append(main / ".dvc" / local.cache_dir)
+    shared = _remotes(*_user_configs())
+    return Store(tuple(folders), any("://" in url for url in urls) or bool(shared.remotes))
+
+
+def _remotes(*configs: Path) -> DvcConfig:
+    return read_config(*(path.read_text(encoding="utf-8") for path in configs if path.is_file()))
+
+
+def _user_configs() -> tuple[Path, ...]:
+    """Return where DVC keeps the settings of the user and of the machine, by system."""
+    home = Path.home()
+    named = [os.environ.get(f"DVC_{scope}_CONFIG_DIR", "") for scope in ("GLOBAL", "SYSTEM")]
+    local = os.environ.get("LOCALAPPDATA", "")
+    folders = [
+        *(Path(folder) for folder in named if folder),
+        Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config") / "dvc",
+        Path("/etc/xdg/dvc"),
+        home / "Library" / "Application Support" / "dvc",
+        Path("/Library/Application Support/dvc"),
+        *([Path(local) / "iterative" / "dvc"] if local else []),
+    ]
+    return tuple(folder / "config" for folder in folders)
