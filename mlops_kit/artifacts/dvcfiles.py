@@ -27,6 +27,8 @@ class LockedStage:
     """`file:dotted.name` -> recorded value."""
     outs: Mapping[str, str]
     """Path -> content hash."""
+    sizes: Mapping[str, tuple[int | None, int | None]] = field(default_factory=dict)
+    """Path of an output -> its bytes and, of a folder, the number of its files, where they are recorded."""
 
 
 @dataclass(frozen=True)
@@ -186,13 +188,13 @@ def read_lock(text: str | bytes, folder: str, where: str) -> dict[str, LockedSta
     return {f"{prefix}{name}": _locked(stage or {}, folder) for name, stage in stages.items()}
 
 
-def read_dvc_file(text: str | bytes, path: str) -> dict[str, str]:
-    """Return output path -> content hash of a .dvc file at `path` (relative to the DVC root)."""
+def read_dvc_file(text: str | bytes, path: str) -> LockedStage:
+    """Return what a .dvc file at `path` (relative to the DVC root) tracks, as the outputs of a stage without a command."""
     value = load_foreign_yaml(text, path) or {}
     if not isinstance(value, dict):
         raise SpecError("is not a mapping", where=path)
     folder = _join(posixpath.dirname(path), value.get("wdir") or "")
-    return _hashes(value.get("outs"), folder)
+    return LockedStage("", {}, {}, _hashes(value.get("outs"), folder), _sizes(value.get("outs"), folder))
 
 
 def read_config(*texts: str) -> DvcConfig:
@@ -225,7 +227,19 @@ def _locked(stage: Mapping[str, Any], folder: str) -> LockedStage:
         _hashes(stage.get("deps"), folder),
         params,
         _hashes(stage.get("outs"), folder),
+        _sizes(stage.get("outs"), folder),
     )
+
+
+def _sizes(entries: Any, folder: str) -> dict[str, tuple[int | None, int | None]]:
+    def whole(value: Any) -> int | None:
+        return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+    return {
+        _join(folder, entry["path"]): (whole(entry.get("size")), whole(entry.get("nfiles")))
+        for entry in entries or []
+        if "size" in entry
+    }
 
 
 def _hashes(entries: Any, folder: str) -> dict[str, str]:

@@ -61,7 +61,7 @@ class RecordReader:
             return {} if file.blob in self._blobs.folders else self._blobs.not_in_clone(file)
         try:
             if file.path.endswith(".dvc"):
-                return read_dvc_file(content, file.path)
+                return read_dvc_file(content, file.path).outs
             stages = self._locks.read(content, posixpath.dirname(file.path), file.path)
         except FOREIGN_ERRORS as error:
             return self._blobs.not_understood(file, error)

@@ -12,6 +12,7 @@ from typing import Any
 
 from mlops_kit.artifacts.belonging import pipeline_files
 from mlops_kit.artifacts.contents import Contents, Lost
+from mlops_kit.artifacts.datafiles import DataFile, collect_data
 from mlops_kit.artifacts.dvcfiles import (
     DeclaredOutput,
     LockedStage,
@@ -29,6 +30,7 @@ from mlops_kit.errors import SpecError
 from mlops_kit.outside import git
 from mlops_kit.spec.load import load_kpis
 from mlops_kit.spec.model import JsonValue, Kpis
+from mlops_kit.spec.names import LIFECYCLE
 
 PROVENANCE = ".mlops/provenance.yaml"
 
@@ -90,8 +92,10 @@ class Side:
     """kpis.yaml as flat values, to show edits of the contract itself."""
     stages: Mapping[str, LockedStage] = field(default_factory=dict)
     """Stage name -> its recorded run."""
-    data: Mapping[str, str] = field(default_factory=dict)
-    """Path of data that `dvc add` or `dvc import` tracks -> content hash."""
+    data: Mapping[str, DataFile] = field(default_factory=dict)
+    """Path -> data that `dvc add` or `dvc import` tracks, and tables that stages write."""
+    label_key: tuple[str, ...] = ()
+    """Columns that name a row of the labels, and the label's own column last; empty outside of our projects."""
     predictions: PredictionFile | None = None
     """Per-row predictions, None where none are declared or they cannot be had."""
     unreadable: tuple[Unreadable, ...] = ()
@@ -127,7 +131,8 @@ class _Declared:
     outputs: list[DeclaredOutput] = field(default_factory=list)
     params: list[str] = field(default_factory=list)
     stages: dict[str, LockedStage] = field(default_factory=dict)
-    data: dict[str, str] = field(default_factory=dict)
+    outs: dict[str, str] = field(default_factory=dict)
+    sizes: dict[str, tuple[int | None, int | None]] = field(default_factory=dict)
     resolved: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
@@ -152,7 +157,7 @@ class _Reader:
         if len(predictions) > 1:
             self._notes.append(f"several outputs are declared as predictions; {predictions[0]} is compared")
         recorded = {path: digest for stage in declared.stages.values() for path, digest in stage.outs.items()}
-        contents = Contents(self._root, self._tree, {**declared.data, **recorded}, committed=self._committed)
+        contents = Contents(self._root, self._tree, {**declared.outs, **recorded}, committed=self._committed)
         others = [other for places in metrics.values() for other in places]
         contents.want([*metrics, *others, *param_files, *predictions[:1]], fetch=self._fetch)
         kpis, kpi_values = self._kpis(self._tree.read(["kpis.yaml"]).get("kpis.yaml"))
@@ -163,7 +168,8 @@ class _Reader:
             kpis=kpis,
             kpi_values=kpi_values,
             stages=declared.stages,
-            data=declared.data,
+            data=self._data(declared),
+            label_key=self._label_key(),
             predictions=self._predictions(predictions[0], contents) if predictions else None,
             unreadable=tuple(self._unreadable),
             notes=tuple(dict.fromkeys(self._notes)),
@@ -198,7 +204,9 @@ class _Reader:
         if path.endswith("dvc.lock"):
             declared.stages.update(read_lock(content, folder, path))
         elif path.endswith(".dvc"):
-            declared.data.update(read_dvc_file(content, path))
+            tracked = read_dvc_file(content, path)
+            declared.outs.update(tracked.outs)
+            declared.sizes.update(tracked.sizes)
         else:
             pipeline = read_pipeline(
                 content, folder, path, read=lambda name: self._tree.read([name]).get(name)
@@ -287,6 +295,22 @@ class _Reader:
                     else "is too large for a number"
                 )
                 self._lost(f"{path}: {key}", reason, "mend the stage that writes it, then run again")
+
+    def _data(self, declared: _Declared) -> dict[str, DataFile]:
+        tracked = LockedStage("", {}, {}, declared.outs, declared.sizes)
+        return collect_data(declared.outputs, declared.stages, tracked, open_store(self._root))
+
+    def _label_key(self) -> tuple[str, ...]:
+        content = self._tree.read([LIFECYCLE]).get(LIFECYCLE)
+        if content is None:
+            return ()
+        from mlops_kit.spec.load import load_lifecycle
+
+        try:
+            task = load_lifecycle(content.decode("utf-8", "replace")).task
+        except SpecError:
+            return ()  # what is wrong with it is said where the project is run
+        return (*task.key, task.target)
 
     def _plots(self, declared: _Declared) -> tuple[PlotFile, ...]:
         if not any(

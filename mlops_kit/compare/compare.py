@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from mlops_kit.artifacts.predictions import PredictionTable
 from mlops_kit.artifacts.side import Side, Unreadable
 from mlops_kit.compare.changes import compare_contract, compare_stages, compare_values
+from mlops_kit.compare.data import compare_data, compare_labels
 from mlops_kit.compare.kpis import direction_of, judge_kpis
 from mlops_kit.compare.metrics import compute_metrics
-from mlops_kit.compare.model import Comparison, MetricDiff, SliceDiff, ValueChange, Verdict
+from mlops_kit.compare.model import Comparison, LabelChange, MetricDiff, SliceDiff, ValueChange, Verdict
 from mlops_kit.compare.noise import fold_noise
 from mlops_kit.compare.pipeline import build_pipeline
 from mlops_kit.compare.plots import pair_plots
@@ -93,11 +94,19 @@ def compare_sides(
         confidence=confidence,
         notes=tuple(dict.fromkeys((*notes, *drawn.notes))),
         folded=folded,
-        data=compare_values(base.data, head.data) if base else (),
+        data=compare_data(base.data, head.data) if base else (),
+        labels=_label_change(base, head) if base else None,
         pipeline=build_pipeline(base.stages, head.stages, stages) if base else (),
         plots=drawn.plots,
         pictures=drawn.pictures,
     )
+
+
+def _label_change(base: Side, head: Side) -> LabelChange | None:
+    if len(head.label_key) < 2:
+        return None
+    files = [next((file for file in side.data.values() if file.is_labels), None) for side in (base, head)]
+    return compare_labels(files[0], files[1], head.label_key[:-1], head.label_key[-1])
 
 
 def _production_diffs(
@@ -235,6 +244,8 @@ def _diff(
     if short not in intervals or shared is None:
         return replace(diff, reason="only two numbers exist, no per-row predictions")
     if not _describes(intervals[short], old, new):
+        if old == new:
+            return replace(diff, verdict=Verdict.SAME, reason="identical")
         reason = f"the predictions change by {intervals[short].change:.4g}: not what the metric file measures"
         return replace(diff, reason=reason)
     declared = head.kpis.metrics.get(name) if head.kpis else None

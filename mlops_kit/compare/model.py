@@ -11,8 +11,10 @@ from mlops_kit.spec.model import Direction, JsonValue
 
 __all__ = [
     "Comparison",
+    "DataChange",
     "KpiResult",
     "KpiStatus",
+    "LabelChange",
     "MetricDiff",
     "NodeState",
     "PairState",
@@ -225,6 +227,48 @@ class PicturePair:
 
 
 @dataclass(frozen=True)
+class DataChange:
+    """A file or folder of data whose content differs between the sides."""
+
+    path: str
+    """Path relative to the DVC root."""
+    kind: str
+    """`added`, `removed` or `changed`."""
+    old_size: int | None = None
+    """Bytes on the base side, where they are recorded."""
+    new_size: int | None = None
+    """Bytes on the head side."""
+    old_files: int | None = None
+    """Number of files of a folder on the base side."""
+    new_files: int | None = None
+    """Number of files of a folder on the head side."""
+    old_rows: int | None = None
+    """Rows of a table on the base side, where its content is here."""
+    new_rows: int | None = None
+    """Rows of a table on the head side."""
+    columns: tuple[str, ...] = ()
+    """Columns that were added, removed or have another type, in words."""
+
+
+@dataclass(frozen=True)
+class LabelChange:
+    """How the labels of two sides differ."""
+
+    path: str
+    """The labels' file."""
+    old_rows: int
+    """Labels on the base side."""
+    new_rows: int
+    """Labels on the head side."""
+    added: int
+    """Rows that only the head labels."""
+    removed: int
+    """Rows that only the base labels."""
+    changed: int
+    """Rows whose label is another one."""
+
+
+@dataclass(frozen=True)
 class Comparison:
     """Everything that is said about two commits; the one value behind all four renderings."""
 
@@ -254,8 +298,10 @@ class Comparison:
     """Further remarks: folded machine noise, rows that did not match."""
     folded: tuple[ValueChange, ...] = ()
     """Values that differ by machine noise alone (ids, clock times, host names); renderers give their number."""
-    data: tuple[ValueChange, ...] = ()
-    """Data that `dvc add` or `dvc import` tracks and whose content differs; the values are content hashes."""
+    data: tuple[DataChange, ...] = ()
+    """Data whose content differs: what `dvc add` or `dvc import` tracks, and tables that stages write."""
+    labels: LabelChange | None = None
+    """How the labels differ; None when they do not, or when it cannot be told."""
     ran: tuple[tuple[str, float], ...] = ()
     """In CI: stages that ran, with seconds; empty elsewhere."""
     failure: str = ""

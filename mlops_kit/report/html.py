@@ -25,7 +25,19 @@ def render(comparison: Comparison) -> str:
     status = text.status_of(comparison)
     compared = f"{text.side_name(comparison, 'head')} against {text.side_name(comparison, 'base')}"
     style = (Path(__file__).parent / "style.css").read_text(encoding="utf-8")
-    parts = (_failure, _unreadable, _contract, _kpis, _metrics, _slices, _params, _pipeline, _plots, _notes)
+    parts = (
+        _failure,
+        _unreadable,
+        _contract,
+        _kpis,
+        _metrics,
+        _slices,
+        _params,
+        _data,
+        _pipeline,
+        _plots,
+        _notes,
+    )
     body = "\n".join(made for part in parts if (made := part(comparison)))
     return f"""<!doctype html>
 <html lang="en">
@@ -160,6 +172,17 @@ def _params(comparison: Comparison) -> str:
     caption = "Values of params.yaml and other parameter files."
     made = table("Parameters changed", caption, ("name", "base", "this"), rows)
     return fold(f"Parameters changed: {len(rows)}", made)
+
+
+def _data(comparison: Comparison) -> str:
+    rows = []
+    for change in comparison.data:
+        old, new, columns = text.data_cells(change)
+        rows.append([esc(change.path), esc(change.kind), esc(old), esc(new), esc(columns)])
+    caption = "Files and folders whose content differs; rows and columns where both sides' tables are here."
+    made = table("Data changed", caption, ("data", "what", "base", "this", "columns"), rows)
+    labels = f"<p>Labels: {esc(text.label_sentence(comparison.labels))}</p>" if comparison.labels else ""
+    return fold(f"Data changed: {len(rows)}", labels, made) if rows or labels else ""
 
 
 def _pipeline(comparison: Comparison) -> str:

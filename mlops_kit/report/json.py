@@ -10,7 +10,7 @@ from dataclasses import MISSING, asdict, fields, is_dataclass
 from enum import StrEnum
 from typing import Any, Literal, Union, get_args, get_origin
 
-from mlops_kit.compare.model import Comparison, PicturePair, StageChange, Unreadable, ValueChange
+from mlops_kit.compare.model import Comparison, DataChange, PicturePair, StageChange, Unreadable, ValueChange
 from mlops_kit.errors import UnreadableSideError
 from mlops_kit.report.limits import MAX_BYTES, MAX_DEPTH, MAX_ROWS, MAX_TEXT, shorten
 from mlops_kit.spec.build import field_types
@@ -18,6 +18,7 @@ from mlops_kit.spec.build import field_types
 VERSION = 1
 # Fields that are text for the type checker and one of a few words by their docstrings.
 WORDS: dict[tuple[type, str], tuple[str, ...]] = {
+    (DataChange, "kind"): ("added", "removed", "changed"),
     (StageChange, "kind"): ("added", "removed", "rerun", "output"),
     (ValueChange, "kind"): ("added", "removed", "changed"),
     (Unreadable, "side"): ("base", "head"),

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from mlops_kit.compare.model import (
     Comparison,
+    DataChange,
     KpiResult,
     KpiStatus,
     MetricDiff,
@@ -81,7 +82,7 @@ def _render(comparison: Comparison, size: _Size) -> str:
     """Return what stands above the folds, then the folds; a table with many rows is above with its first and folded with the rest."""
     split = (_failure, _unreadable, _contract, _kpis, _metrics)
     tops, rests = zip(*(section(comparison, size) for section in split), strict=True)
-    folded = (_slices, _params, _pipeline, _plots, _notes)
+    folded = (_slices, _params, _data, _labels, _pipeline, _plots, _notes)
     parts = [_head(comparison), *tops, *rests, *(section(comparison, size) for section in folded)]
     return "\n\n".join(part for part in (*parts, _foot(comparison)) if part) + "\n"
 
@@ -214,6 +215,23 @@ def _params(comparison: Comparison, size: _Size) -> str:
     columns = _Columns(("name", "base", "this"), "lrr")
     title = f"Parameters changed: {len(comparison.params)}"
     return _fold_table(title, columns, comparison.params, _change, size)
+
+
+def _data(comparison: Comparison, size: _Size) -> str:
+    def row(change: DataChange) -> str:
+        old, new, columns = text.data_cells(change)
+        return (
+            f"| {md(change.path)} | {md(change.kind)} | {md(old)} | {md(new)} | {md(columns, longest=400)} |"
+        )
+
+    columns = _Columns(("data", "", "base", "this", "columns"), "lllll")
+    return _fold_table(f"Data changed: {len(comparison.data)}", columns, comparison.data, row, size)
+
+
+def _labels(comparison: Comparison, size: _Size) -> str:  # noqa: ARG001 - one signature for all sections
+    if comparison.labels is None:
+        return ""
+    return _fold("Labels changed", md(text.label_sentence(comparison.labels), longest=400))
 
 
 def _pipeline(comparison: Comparison, size: _Size) -> str:

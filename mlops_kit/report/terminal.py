@@ -138,7 +138,7 @@ def _value_lines(changes: Sequence[ValueChange], indent: str = "") -> list[Rende
 
 
 def _change_lines(comparison: Comparison) -> list[RenderableType]:
-    lines = _value_lines(comparison.params)
+    lines = [*_value_lines(comparison.params), *_data_lines(comparison)]
     for stage in comparison.stages[:MOST]:
         because = f" because of {text.visible(', '.join(stage.reasons))}" if stage.reasons else ""
         lines.append(_plain(f"stage {text.visible(stage.name)}: {text.visible(stage.kind)}{because}"))
@@ -147,6 +147,18 @@ def _change_lines(comparison: Comparison) -> list[RenderableType]:
         lines.append(_plain(f"plots: {text.plot_words(comparison)}; drawn by mlops-kit compare --html"))
     ran = [f"{text.visible(stage)} {seconds:,.1f} s" for stage, seconds in comparison.ran]
     return [*lines, _plain(f"ran here: {', '.join(ran)}")] if ran else lines
+
+
+def _data_lines(comparison: Comparison) -> list[RenderableType]:
+    lines: list[RenderableType] = []
+    for change in comparison.data[:MOST]:
+        old, new, columns = text.data_cells(change)
+        extra = f" ({text.visible(columns, longest=300)})" if columns else ""
+        lines.append(_plain(f"data {text.visible(change.path)}: {old} → {new}{extra}"))
+    lines += _left_out(len(comparison.data), "data files")
+    if comparison.labels is not None:
+        lines.append(_plain(f"labels: {text.visible(text.label_sentence(comparison.labels), longest=300)}"))
+    return lines
 
 
 def _plain(line: str) -> RenderableType:

@@ -6,8 +6,10 @@ import re
 
 from mlops_kit.compare.model import (
     Comparison,
+    DataChange,
     KpiResult,
     KpiStatus,
+    LabelChange,
     MetricDiff,
     PicturePair,
     PlotPair,
@@ -192,3 +194,49 @@ def _kpi_words(comparison: Comparison) -> str:
     kept = sum(kpi.status is KpiStatus.PASS for kpi in comparison.kpis)
     skipped = len(comparison.kpis) - kept
     return ("1 KPI holds" if kept == 1 else f"{kept} KPIs hold") + (f", {skipped} skipped" if skipped else "")
+
+
+def size_text(size: int | None) -> str:
+    """Return a number of bytes in the unit that fits, – where it is unknown."""
+    if size is None:
+        return "–"
+    value, units = float(size), ("B", "kB", "MB", "GB", "TB")
+    place = 0
+    while value >= 999.5 and place < len(units) - 1:
+        value, place = value / 1000, place + 1
+    return f"{value:.3g} {units[place]}"
+
+
+def data_cells(change: DataChange) -> tuple[str, str, str]:
+    """Return in words what differs in a data file: its content, on the base side and on the head side, and its columns."""
+    old = (
+        _content_words(change.old_rows, change.old_files, change.old_size)
+        if change.kind != "added"
+        else "absent"
+    )
+    new = (
+        _content_words(change.new_rows, change.new_files, change.new_size)
+        if change.kind != "removed"
+        else "absent"
+    )
+    return old, new, "; ".join(change.columns)
+
+
+def _content_words(rows: int | None, files: int | None, size: int | None) -> str:
+    words = [
+        f"{rows:,} rows" if rows is not None else "",
+        f"{files:,} files" if files is not None else "",
+        size_text(size) if size is not None else "",
+    ]
+    return ", ".join(word for word in words if word) or "other content"
+
+
+def label_sentence(change: LabelChange) -> str:
+    """Return how the labels differ."""
+    parts = [
+        f"{count:,} {word}"
+        for count, word in ((change.added, "added"), (change.removed, "removed"), (change.changed, "changed"))
+        if count
+    ]
+    moved = ", ".join(parts) or "the same labels in another form"
+    return f"{moved}; {change.old_rows:,} → {change.new_rows:,} labels in {change.path}"
