@@ -73,6 +73,7 @@ lock: $(BIN)/.ready
 
 bench: $(BIN)/.ready
 	$(BIN)/python benchmarks/compare.py
+	$(BIN)/python benchmarks/log.py
 
 clean:
 	rm -rf $(VENV) .tools demo

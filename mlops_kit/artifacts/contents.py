@@ -11,7 +11,6 @@ from pathlib import Path
 from mlops_kit.artifacts.store import DIRECTORY, Store, open_store
 from mlops_kit.artifacts.trees import Tree
 from mlops_kit.errors import BadDataError
-from mlops_kit.outside.dvc import fetch_objects
 
 
 @dataclass(frozen=True)
@@ -45,6 +44,8 @@ class Contents:
         for _ in range(2):  # first the listings of folders, then the files that they name
             missing = {digest for path in rest for digest in self._missing(path)}
             if missing and fetch and self._store.elsewhere:
+                from mlops_kit.outside.dvc import fetch_objects
+
                 _, self._complaint = fetch_objects(self._root, sorted(missing))
 
     def get(self, path: str) -> Mapping[str, bytes] | Lost:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mlops_kit.artifacts.templating import DEFAULT_PARAMS, Reader, Templates, is_templated
 from mlops_kit.artifacts.values import flatten, load_foreign_yaml
 from mlops_kit.errors import SpecError
-
-if TYPE_CHECKING:
-    from mlops_kit.spec.model import JsonValue
+from mlops_kit.spec.kinds import JsonValue
 
 
 @dataclass(frozen=True)
@@ -243,19 +241,19 @@ def _sizes(entries: Any, folder: str) -> dict[str, tuple[int | None, int | None]
 
 
 def _hashes(entries: Any, folder: str) -> dict[str, str]:
-    import hashlib
-
     found: dict[str, str] = {}
     for entry in entries or []:
         digest = next((entry[key] for key in ("md5", "etag", "checksum") if entry.get(key)), "")
         # Cloud versioning (`files:`) records no hash of the folder; its listing stands for it.
-        content = (
-            digest or hashlib.md5(repr(entry["files"]).encode(), usedforsecurity=False).hexdigest()
-            if digest or entry.get("files")
-            else ""
-        )
+        content = digest or (_hash_of(entry["files"]) if entry.get("files") else "")
         found[_join(folder, entry["path"])] = str(content)
     return found
+
+
+def _hash_of(listing: Any) -> str:
+    import hashlib
+
+    return hashlib.md5(repr(listing).encode(), usedforsecurity=False).hexdigest()
 
 
 def _entries(section: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from mlops_kit.artifacts.belonging import CONFIG
 from mlops_kit.artifacts.blobs import Blobs, Find
 from mlops_kit.artifacts.commit_trees import TreeFile
+from mlops_kit.artifacts.dvcfiles import LockedStage
 from mlops_kit.artifacts.layouts import Layout, LayoutReader
 from mlops_kit.artifacts.locks import FOREIGN_ERRORS, LockReader
 from mlops_kit.artifacts.metric_state import Lost, MetricState
@@ -91,21 +93,31 @@ def count_looks(root: Path, test_set: str, *, outputs: Collection[str] = (), rev
     Two git processes whatever the length of the history, and only lock files are read: cost grows with their distinct versions.
     Raises UnreadableSideError when `rev` does not exist here.
     """
-    seen: dict[str, set[tuple[tuple[str, str], ...]]] = {}
+    return count_looks_each(root, [test_set], outputs=outputs, rev=rev)[test_set]
+
+
+def count_looks_each(
+    root: Path, test_sets: Collection[str], *, outputs: Collection[str] = (), rev: str = "HEAD"
+) -> dict[str, int]:
+    """Return test set -> looks as count_looks does, for many in one go."""
+    seen: dict[str, dict[str, set[tuple[tuple[str, str], ...]]]] = {digest: {} for digest in test_sets}
+    for stages in _locks(root, rev):
+        for name, stage in stages.items():
+            outs = tuple(pair for pair in stage.outs.items() if not outputs or pair[0] in outputs)
+            for digest in seen.keys() & set(stage.deps.values()) if outs else ():
+                seen[digest].setdefault(name, set()).add(outs)
+    return {digest: max(map(len, found.values()), default=0) for digest, found in seen.items()}
+
+
+def _locks(root: Path, rev: str) -> Iterator[Mapping[str, LockedStage]]:
+    """Yield the stages of every version of every lock file in the history of `rev` that can be understood."""
     reader = LockReader()
     prefix = gitlog.locate(root).prefix
+    versions = gitlog.file_versions(root, rev, "dvc.lock")
     with gitlog.ObjectReader(root) as objects:
-        locks = gitlog.file_versions(root, rev, "dvc.lock")
-        for (path, _), found in zip(locks, objects.read([blob for _, blob in locks]), strict=True):
+        for (path, _), found in zip(versions, objects.read([blob for _, blob in versions]), strict=True):
             inside = path.removeprefix(prefix)
-            try:
+            stages: Mapping[str, LockedStage] = {}
+            with suppress(*FOREIGN_ERRORS):
                 stages = reader.read(found.content if found else b"", posixpath.dirname(inside), inside)
-            except FOREIGN_ERRORS:
-                continue
-            for name, stage in stages.items():
-                outs = tuple(
-                    (path, digest) for path, digest in stage.outs.items() if not outputs or path in outputs
-                )
-                if outs and test_set in stage.deps.values():
-                    seen.setdefault(name, set()).add(outs)
-    return max(map(len, seen.values()), default=0)
+            yield stages

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from pathlib import Path
 
-from mlops_kit.artifacts.history import count_looks
+from mlops_kit.artifacts.history import count_looks_each
 from mlops_kit.artifacts.side import Side
 
 # Dependencies of a stage that are no data: programs, settings, notes.
@@ -32,4 +32,4 @@ def looks_at_test_set(root: Path, side: Side) -> int:
         if posixpath.splitext(path)[1].lower() not in _NO_DATA and found
     ]
     outputs = [path for path, found in stage.outs.items() if found == digest]
-    return max((count_looks(root, found, outputs=outputs) for found in dict.fromkeys(data)), default=0)
+    return max(count_looks_each(root, data, outputs=outputs).values(), default=0)

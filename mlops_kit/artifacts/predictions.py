@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 from mlops_kit.artifacts.canonical.text import canonical_json_line
 from mlops_kit.artifacts.tables import read_parquet
 from mlops_kit.errors import BadDataError
-from mlops_kit.spec.model import Task
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
+
+    from mlops_kit.spec.model import Task
 
 METADATA = b"mlops_kit"
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mlops_kit.artifacts.side import Side, read_side
 from mlops_kit.outside import git
-from mlops_kit.spec.model import Kpis
+
+if TYPE_CHECKING:
+    from mlops_kit.spec.model import Kpis
 
 # The tag grammar of GTO: NAME#STAGE#NUMBER assigns, NAME#STAGE!#NUMBER takes back.
 _PROD = re.compile(r"(?:[^#]+#)?prod(?P<off>!?)#(?P<number>[0-9]{1,9})")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlops_kit.artifacts.belonging import pipeline_files
 from mlops_kit.artifacts.contents import Contents, Lost
@@ -28,9 +27,11 @@ from mlops_kit.artifacts.trees import CommitTree, Tree, WorkTree
 from mlops_kit.artifacts.values import flatten, load_foreign_yaml, parse_values
 from mlops_kit.errors import SpecError
 from mlops_kit.outside import git
-from mlops_kit.spec.load import load_kpis
-from mlops_kit.spec.model import JsonValue, Kpis
+from mlops_kit.spec.kinds import JsonValue
 from mlops_kit.spec.names import LIFECYCLE
+
+if TYPE_CHECKING:
+    from mlops_kit.spec.model import Kpis
 
 PROVENANCE = ".mlops/provenance.yaml"
 
@@ -224,6 +225,8 @@ class _Reader:
     def _kpis(self, content: bytes | None) -> tuple[Kpis | None, dict[str, JsonValue]]:
         if content is None:
             return None, {}
+        from mlops_kit.spec.load import load_kpis
+
         text = content.decode("utf-8", "replace")
         try:
             value = load_foreign_yaml(text, "kpis.yaml") or {}
@@ -324,6 +327,8 @@ class _Reader:
     def _predictions(self, path: str, contents: Contents) -> PredictionFile | None:
         here = self._root / path
         if not self._committed and here.is_file():
+            import hashlib
+
             return PredictionFile(here, hashlib.md5(here.read_bytes(), usedforsecurity=False).hexdigest())
         found = contents.locate(path)
         if isinstance(found, Lost):

@@ -12,6 +12,8 @@ from mlops_kit.cli.place import check_place, form_of, write_text
 from mlops_kit.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import typer
 
     from mlops_kit.compare.model import Comparison
@@ -70,9 +72,13 @@ def compare(
 
 def render_as(result: Comparison, form: str) -> str:
     """Return a comparison as `md`, `json` or `html`."""
-    from mlops_kit.report import html, json, markdown
+    from importlib import import_module
 
-    return {"md": markdown.render, "json": json.dumps, "html": html.render}[form](result)
+    module, function = {"md": ("markdown", "render"), "json": ("json", "dumps"), "html": ("html", "render")}[
+        form
+    ]
+    render: Callable[[Comparison], str] = getattr(import_module(f"mlops_kit.report.{module}"), function)
+    return render(result)
 
 
 def _print(result: Comparison) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from mlops_kit.artifacts.dvcfiles import LockedStage
 from mlops_kit.compare.model import StageChange, ValueChange
-from mlops_kit.spec.model import JsonValue
+from mlops_kit.spec.kinds import JsonValue
 
 PROVENANCE = ".mlops/provenance.yaml:"
 

@@ -21,10 +21,11 @@ from mlops_kit.compare.statistics import Interval, Scores, difference_intervals
 from mlops_kit.compare.statistics.holm import at_level, holm_levels
 from mlops_kit.compare.verdict import judge, margins_for
 from mlops_kit.errors import BadDataError
-from mlops_kit.spec.model import Kpis
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from mlops_kit.spec.model import Kpis
 
 SLICE_MIN_ROWS = 100
 SLICE_METRICS = {"classification": ("roc_auc", "accuracy"), "regression": ("rmse",)}

@@ -15,7 +15,8 @@ from mlops_kit.compare.noise import is_noise
 from mlops_kit.errors import ExitCode, UnreadableSideError, UsageError
 
 if TYPE_CHECKING:
-    from mlops_kit.spec.model import Direction, Kpis
+    from mlops_kit.spec.kinds import Direction
+    from mlops_kit.spec.model import Kpis
 
 Observation = tuple[str, str]
 """(metric file, dotted name in it)."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlops_kit.compare.metrics import guess_direction
 from mlops_kit.compare.model import KpiResult, KpiStatus, MetricDiff
 from mlops_kit.errors import UsageError
-from mlops_kit.spec.model import Direction, Kpi, Kpis
+from mlops_kit.spec.kinds import Direction
+
+if TYPE_CHECKING:
+    from mlops_kit.spec.model import Kpi, Kpis
 
 # 0.80 - 0.79 is more than 0.01 in binary floating point; a promise is not broken by that.
 DUST = 1e-12
@@ -67,6 +69,8 @@ def _judge(
         yield from _judge_slices(kpi, slices)
         return
     if kpi.metric not in metrics:
+        from difflib import get_close_matches
+
         close = get_close_matches(kpi.metric, metrics, n=1)
         hint = f"did you mean `{close[0]}`?" if close else f"known: {', '.join(sorted(metrics)) or 'none'}"
         raise UsageError(f"kpis.yaml: there is no metric `{kpi.metric}`", fix=hint)

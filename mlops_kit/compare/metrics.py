@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mlops_kit.spec.kinds import Direction, TaskKind
+
 if TYPE_CHECKING:
     import numpy as np
-
-    from mlops_kit.spec.model import Direction, TaskKind
 
     Array = np.ndarray[Any, Any]
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Literal
 
 from mlops_kit.artifacts.side import SideInfo, Unreadable
-from mlops_kit.spec.model import Direction, JsonValue
+from mlops_kit.spec.kinds import Direction, JsonValue
 
 __all__ = [
     "Comparison",

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from mlops_kit.spec.model import JsonValue
+from mlops_kit.spec.kinds import JsonValue
 
 _NAMES = re.compile(
     r"(?:^|[._-])(?:uuid|guid|run_?id|job_?id|host|hostname|node_?name|pid|user(?:name)?|timestamp|created(?:_at|_on)?|started(?:_at)?"

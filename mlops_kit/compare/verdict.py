@@ -22,7 +22,6 @@ The rule, for a difference D with its interval [low, high] at the level of kpis.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from statistics import NormalDist
 
 from mlops_kit.compare.metrics import DIRECTIONS
 from mlops_kit.compare.model import Comparison, MetricDiff, Verdict
@@ -128,6 +127,8 @@ def rows_needed(diff: MetricDiff, interval: Interval, rows: int, margins: Margin
     |c| >= a h with a the allowance for seeds, or found the same, |c| + h <= the equivalence margin; measured again it is normal around
     the truth with h / 1.96. At the latest h = margin / (1 + a) settles every change.
     """
+    from statistics import NormalDist
+
     change = abs(interval.change if interval.change is not None else diff.change or 0.0)
     half = (interval.high - interval.low) / 2
     allowance = allowance_for(diff.name, interval)

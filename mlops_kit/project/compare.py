@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mlops_kit.artifacts.looks import looks_at_test_set
 from mlops_kit.artifacts.production import read_production
-from mlops_kit.artifacts.side import read_side
+from mlops_kit.artifacts.side import Side, read_side
 from mlops_kit.compare.compare import compare_sides
 from mlops_kit.compare.model import Comparison
+from mlops_kit.errors import UnreadableSideError
 from mlops_kit.outside import git
 from mlops_kit.project.deepen import find_default_branch, first_parent, require_commit, require_merge_base
 from mlops_kit.project.names import project_name
@@ -24,18 +24,32 @@ def compare_commits(root: Path, base: str | None = None, head: str | None = None
     """
     root = find_root(root)
     chosen = base or find_base(root, head)
-    for rev in (chosen, head):
-        if rev:
-            require_commit(root, rev)
-    old = read_side(root, chosen) if chosen else None
-    new = read_side(root, head)
+    old = _read(root, chosen) if chosen else None
+    new = _read(root, head)
     return compare_sides(
         old,
         new,
         project=project_name(root),
         production=read_production(root, new.kpis),
-        looks=looks_at_test_set(root, new) if old and old.predictions else 0,
+        looks=_looks(root, new) if old and old.predictions else 0,
     )
+
+
+def _read(root: Path, rev: str | None) -> Side:
+    """Read a side; a shallow clone fetches what is missing for it."""
+    try:
+        return read_side(root, rev)
+    except UnreadableSideError:
+        if rev is None:
+            raise
+        require_commit(root, rev)
+        return read_side(root, rev)
+
+
+def _looks(root: Path, side: Side) -> int:
+    from mlops_kit.artifacts.looks import looks_at_test_set  # reads history, which few comparisons need
+
+    return looks_at_test_set(root, side)
 
 
 def find_base(root: Path, head: str | None) -> str | None:

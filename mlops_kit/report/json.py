@@ -13,7 +13,6 @@ from typing import Any, Literal, Union, get_args, get_origin
 from mlops_kit.compare.model import Comparison, DataChange, PicturePair, StageChange, Unreadable, ValueChange
 from mlops_kit.errors import UnreadableSideError
 from mlops_kit.report.limits import MAX_BYTES, MAX_DEPTH, MAX_ROWS, MAX_TEXT, shorten
-from mlops_kit.spec.build import field_types
 
 VERSION = 1
 # Fields that are text for the type checker and one of a few words by their docstrings.
@@ -96,6 +95,8 @@ def _read(wanted: Any, value: Any, where: str) -> Any:
 
 
 def _read_object(cls: type, value: Any, where: str) -> Any:
+    from mlops_kit.spec.build import field_types
+
     hints = field_types(cls)
     _require(isinstance(value, dict) and set(value) <= set(hints), value, where)
     # A report of an older version lacks the fields that came later; those have defaults.

@@ -16,7 +16,7 @@ from mlops_kit.compare.model import (
     Verdict,
 )
 from mlops_kit.report.inert import html_text, markdown_text, number, signed, visible
-from mlops_kit.spec.model import JsonValue
+from mlops_kit.spec.kinds import JsonValue
 
 __all__ = ["html_text", "markdown_text", "number", "signed", "visible"]  # and what is defined here
 

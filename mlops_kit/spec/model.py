@@ -7,13 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-Scalar = str | int | float | bool | None
-JsonValue = Scalar | list["JsonValue"] | dict[str, "JsonValue"]
+from mlops_kit.spec.kinds import ColumnRole, ColumnType, Direction, JsonValue, Scalar, TaskKind
 
-TaskKind = Literal["classification", "regression"]
-Direction = Literal["higher", "lower"]
-ColumnType = Literal["string", "integer", "number", "boolean", "timestamp"]
-ColumnRole = Literal["key", "time", "feature", "label_source", "ignore"]
+__all__ = [
+    "ColumnRole",
+    "ColumnType",
+    "Direction",
+    "JsonValue",
+    "Scalar",
+    "TaskKind",
+]  # and what is defined here
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from mlops_kit.compare.statistics.ranking import Ranking, influence_on_average_p
 from mlops_kit.compare.statistics.seeds import add_seeds, p_of
 from mlops_kit.compare.statistics.sums import COUNTED, lay_out, options_for, values_of
 from mlops_kit.compare.statistics.values import RESAMPLES, SEED, Interval, Scores
-from mlops_kit.spec.model import TaskKind
+from mlops_kit.spec.kinds import TaskKind
 
 if TYPE_CHECKING:
     import numpy as np

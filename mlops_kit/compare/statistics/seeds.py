@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from statistics import mean, variance
 
 from mlops_kit.compare.statistics.delong import normal_quantile
 from mlops_kit.compare.statistics.values import Interval
@@ -17,6 +16,8 @@ def add_seeds(interval: Interval, old: Sequence[float], new: Sequence[float], co
     run is given the variance of the other. The two sources are independent, so that the distances of the ends from the change add up
     in squares (Zou & Donner 2008, doi:10.1002/sim.3095), with a t quantile for the few runs (Satterthwaite 1946, doi:10.2307/3002019).
     """
+    from statistics import mean, variance
+
     from scipy.special import stdtrit
 
     spreads = [variance(runs) if len(runs) > 1 else None for runs in (old, new)]
