@@ -24,6 +24,7 @@ from mlops_kit.compare.verdict import exit_code
 from mlops_kit.errors import ExitCode, MlopsKitError, RefusedError, UnreadableSideError
 from mlops_kit.outside import git
 from mlops_kit.outside.dvc import ReproResult, StageEvent, materialize, reproduce
+from mlops_kit.spec.load import LIFECYCLE
 
 SUMMARY_LIMIT = 900_000
 COMPARED = ("metrics", "plots")
@@ -69,8 +70,9 @@ def run_ci(root: Path, run: CiRun) -> CiResult:
         return CiResult(_failed(project, label, head), ExitCode.OUTSIDE)
     notes: list[str] = []
     if git.dirty_paths(root, ["dvc.lock"]):
+        command = "mlops-kit run" if (root / LIFECYCLE).exists() else "dvc repro"
         notes.append(
-            f"dvc.lock was not up to date: {len(head.ran)} stages ran here; `mlops-kit run` and a commit would record their results"
+            f"dvc.lock was not up to date: {len(head.ran)} stages ran here; `{command}` and a commit would record their results"
         )
     save_results(root, cache, git.resolve(root, "HEAD"))
     old = _base_side(root, base, run, notes)

@@ -171,10 +171,12 @@ def known_files(root: Path) -> list[str]:
     """Return the files below `root` that git tracks or would add (not the ignored and deleted ones), relative to `root`."""
     listed, deleted = (
         _git(root, "ls-files", "-z", *flags).stdout.decode("utf-8", "surrogateescape").split("\0")
-        for flags in (("--cached", "--others", "--exclude-standard", "--deduplicate"), ("--deleted",))
+        for flags in (("--cached", "--others", "--exclude-standard"), ("--deleted",))
     )
     gone = {*deleted, ""}
-    return [name for name in listed if name not in gone]
+    return [
+        name for name in dict.fromkeys(listed) if name not in gone
+    ]  # a path in conflict is listed three times
 
 
 def ignored_paths(root: Path, paths: Sequence[str]) -> frozenset[str]:

@@ -123,7 +123,7 @@ def test_data_remotes_environment_and_cml_are_named(tmp_path: Path) -> None:
     git(root, "commit", "-q", "-m", "x")
     plan = adopt(root)
     assert understood(plan)["data"] == ["d.csv"]
-    assert ".github/workflows/cml.yaml posts with CML" in str(plan["notes"])
+    assert "CML posts from .github/workflows/cml.yaml" in str(plan["notes"])
     workflow = (root / ".github/workflows/mlops-kit.yml").read_text()
     assert "--with dvc-s3" in workflow
     assert "# AWS_ACCESS_KEY_ID: ${{ secrets.AWS_ACCESS_KEY_ID }}" in workflow
@@ -292,3 +292,20 @@ def test_draft_of_the_contract_loads_as_it_is_and_with_its_promises(metrics: lis
         assert [(kpi.metric, kpi.max_worsening) for kpi in load_kpis(armed).kpis] == [
             (one.name, allowance(one.value)) for one in known
         ]
+
+
+def test_environment_in_a_sub_folder_is_named_with_the_others(tmp_path: Path) -> None:
+    root = make_repository(
+        tmp_path / "work", {"a/requirements.txt": "x", "b/requirements.txt": "y", "dvc.yaml": "stages: {}\n"}
+    )
+    plan = plan_adoption(root)
+    assert "the environment is taken from a/requirements.txt, not from b/requirements.txt" in plan.notes
+
+
+def test_several_dvc_roots_are_a_question(tmp_path: Path) -> None:
+    root = make_repository(
+        tmp_path / "work", {"a/.dvc/config": "", "b/.dvc/config": "", "a/dvc.yaml": "stages: {}\n"}
+    )
+    with pytest.raises(UsageError, match="several DVC roots: a, b"):
+        plan_adoption(root)
+    assert plan_adoption(root / "a").survey.prefix == "a"

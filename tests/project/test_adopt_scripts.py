@@ -240,6 +240,7 @@ def test_input_that_a_script_changes_is_never_an_output(tmp_path: Path) -> None:
         ("open('/data/x.txt').read()\n", "reads /data/x.txt, outside of the repository"),
         ("import pandas as pd\npd.read_csv('https://h/x.csv')\n", "which is not a file of the repository"),
         ("import os\nopen(os.environ['API_TOKEN'])\n", "reads API_TOKEN from the environment"),
+        ("open('a\\\\b.csv')\n", "has Windows separators"),
         ("open(input())\n", "the path is made at run time"),
     ],
 )  # fmt: skip
@@ -286,3 +287,15 @@ def test_untracked_scripts_count(tmp_path: Path) -> None:
     make_repository(root, {"new.py": "open('x.txt', 'w')\n"}, commit=False)
     assert list(proposed(root)) == ["new"]
     assert status(root) == ["?? new.py"]
+
+
+def test_generator_of_sources_is_never_run(tmp_path: Path) -> None:
+    files = {
+        "template.py": "open('params.yaml', 'w')\nopen('src/__init__.py', 'w')\n",
+        "params.yaml": "a: 1\n",
+        "src/x.py": "",
+    }
+    heard: list[str] = []
+    plan = plan_adoption(make_repository(tmp_path / "work", files), run=heard.append)
+    assert heard == []
+    assert "template.py: writes sources (src/__init__.py)" in "\n".join(plan.notes)

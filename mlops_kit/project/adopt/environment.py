@@ -45,9 +45,9 @@ def understand_environment(survey: Survey) -> Environment:
             return found
     nested = [name for name in survey.files if name.rpartition("/")[2] in ("requirements.txt", *_CONDA)]
     if nested:
-        path = min(nested, key=lambda name: (name.count("/"), name))
-        kind = "requirements" if path.endswith(".txt") else "conda"
-        return Environment(kind, survey.from_top(path), _python(survey.top, "", {}))
+        first, *others = sorted(nested, key=lambda name: (name.count("/"), name))
+        kind = "requirements" if first.endswith(".txt") else "conda"
+        return Environment(kind, survey.from_top(first), _python(survey.top, "", {}), others=tuple(others))
     return Environment(python=_python(survey.top, "", {}))
 
 

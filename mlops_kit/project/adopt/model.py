@@ -100,6 +100,8 @@ class Environment:
     """Python version that the project names, such as `3.10`; empty when it names none."""
     installable: bool = False
     """Whether the project is a package that is installed itself."""
+    others: tuple[str, ...] = ()
+    """Further files of this kind that could be meant."""
 
 
 @dataclass(frozen=True)

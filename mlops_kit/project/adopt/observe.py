@@ -20,8 +20,9 @@ from mlops_kit.outside.resources import templates_root
 from mlops_kit.project.adopt.calls import Touch
 from mlops_kit.project.adopt.flow import Record
 from mlops_kit.project.adopt.model import Survey
-from mlops_kit.project.adopt.scripts import Files, Script
-from mlops_kit.project.adopt.stages import numbers_of
+from mlops_kit.project.adopt.paths import Files
+from mlops_kit.project.adopt.scripts import Script
+from mlops_kit.project.adopt.stages import numbers_of, written_sources
 
 MAX_COPY_BYTES = 2 << 30
 TIMEOUT_SECONDS = 1800.0
@@ -77,7 +78,7 @@ def observe_scripts(survey: Survey, scripts: Sequence[Script], on_line: Callable
     seen: dict[str, Observation] = {}
     metrics: set[str] = set()
     with _copy(survey) as (copy, logs):
-        queue = [one for one in scripts if not one.refused]
+        queue = [one for one in scripts if not one.refused and not written_sources(one)]
         for _ in range(2):
             failed = []
             for script in queue:

@@ -83,6 +83,7 @@ KNOWN = frozenset(
         "gensim",
         "geopandas",
         "gradio",
+        "graphviz",
         "great_expectations",
         "h5py",
         "haversine",

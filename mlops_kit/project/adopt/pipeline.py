@@ -76,7 +76,11 @@ def _metrics(survey: Survey) -> tuple[tuple[MetricSeen, ...], list[str]]:
     except MlopsKitError as error:  # a kpis.yaml that is not ours; the plan names it as being in the way
         return (), [f"the metrics cannot be read: {error.message}"]
     seen = tuple(MetricSeen(name, value, guess_direction(name)) for name, value in side.metrics.items())
-    return seen, [f"{item.what} {item.reason}: {item.fix}" for item in side.unreadable]
+    # `mlops-kit run` is for projects of ours; here DVC itself runs the stages.
+    return seen, [
+        f"{item.what} {item.reason}: {item.fix.replace('mlops-kit run', 'dvc repro')}"
+        for item in side.unreadable
+    ]
 
 
 def _data(survey: Survey) -> tuple[tuple[str, ...], list[str]]:

@@ -60,6 +60,10 @@ def plan_adoption(start: Path, *, run: Callable[[str], None] | None = None) -> A
     pipeline = understand_pipeline(place)
     understood = Understood(pipeline, environment, automation)
     notes = [*place.notes, *pipeline.notes]
+    if environment.others:
+        notes.append(
+            f"the environment is taken from {environment.file}, not from {_some(environment.others)}"
+        )
     if not pipeline.files:
         understood, more = _propose(place, understood, run)
         notes += more
@@ -240,7 +244,7 @@ def _workflow(place: Survey, environment: Environment, automation: Automation) -
         return "", [f"{where}, so no workflow is proposed; a job of its CI can run: mlops-kit ci run"]
     if automation.cml:
         notes.append(
-            f"{', '.join(automation.cml)} posts with CML and stays as it is; remove it when the new comment is enough"
+            f"CML posts from {', '.join(automation.cml)}, which stays as it is; remove that when the new comment is enough"
         )
     text = render_workflow(place, environment, automation)
     if not text:

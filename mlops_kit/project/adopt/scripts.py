@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import ast
-import json
-import os
 import posixpath
 import re
 import shlex
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mlops_kit.project.adopt.calls import SERVERS, Touch
-from mlops_kit.project.adopt.flow import Record, Traced, trace_program
+from mlops_kit.project.adopt.flow import Traced, trace_program
 from mlops_kit.project.adopt.model import Survey
+from mlops_kit.project.adopt.notebook import notebook_source
 from mlops_kit.project.adopt.options import Start, find_starts
+from mlops_kit.project.adopt.paths import Files, is_absolute, locate
 from mlops_kit.project.adopt.program import Module, Program, collect_names, parse
-from mlops_kit.project.adopt.values import ROOT
 
 # Python files that are no steps of a pipeline, by name and by folder.
 _NOT_STEPS = re.compile(
@@ -38,25 +37,6 @@ _NOT_STEP_FOLDERS = frozenset(
         ".devcontainer",
     )
 )
-_SCHEME = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
-_DRIVE = re.compile(r"[A-Za-z]:[\\/]")
-MAX_NOTEBOOK_BYTES = 32 << 20
-_MAGIC = re.compile(r"^\s*(%%?|!|\?)")
-
-
-@dataclass(frozen=True)
-class Files:
-    """What a script reads and writes, relative to the DVC root; each path with the line that says so."""
-
-    reads: Mapping[str, Record] = field(default_factory=dict)
-    lists: Mapping[str, Record] = field(default_factory=dict)
-    """Folders that are looked into."""
-    writes: Mapping[str, Record] = field(default_factory=dict)
-    changes: Mapping[str, Record] = field(default_factory=dict)
-    """Files that are appended to or moved."""
-    fills: Mapping[str, Record] = field(default_factory=dict)
-    """Folders that get files of unknown names."""
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -211,40 +191,6 @@ def _sink() -> str:
     return "/dev/null"
 
 
-def notebook_source(path: Path) -> tuple[str | None, str]:
-    """Return the code cells of a notebook as one source, and what was left out; None, and why, when it cannot be read."""
-    try:
-        if path.stat().st_size > MAX_NOTEBOOK_BYTES:
-            return None, "larger than 32 MB"
-        notebook = json.loads(path.read_text(encoding="utf-8"))
-        cells = [cell for cell in notebook["cells"] if cell.get("cell_type") == "code"]
-        texts = ["".join(cell["source"]) for cell in cells]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        return None, f"not a notebook of format 4: {type(error).__name__}"
-    language = str(
-        ((notebook.get("metadata") or {}).get("kernelspec") or {}).get("language") or "python"
-    ).lower()
-    if language != "python":
-        return None, f"written in {language}, not Python"
-    kept, left = [], 0
-    for text in texts:
-        plain = (
-            ""
-            if text.lstrip().startswith("%%")
-            else "\n".join(_without_magic(line) for line in text.split("\n"))
-        )
-        try:
-            ast.parse(plain)
-        except (SyntaxError, ValueError):
-            plain, left = "", left + 1
-        kept.append(plain)
-    return "\n".join(kept), f"{left} cells are not valid Python and were not read" if left else ""
-
-
-def _without_magic(line: str) -> str:
-    return f"{line[: len(line) - len(line.lstrip())]}pass" if _MAGIC.match(line) else line
-
-
 def _refusal(program: Program, traced: Traced) -> str:
     servers = sorted(program.external & SERVERS)
     if servers:
@@ -260,7 +206,7 @@ def _refusal(program: Program, traced: Traced) -> str:
 def _working_folder(root: Path, path: str, traced: Traced) -> str:
     """Return the folder that makes most of a script's relative paths exist: the root, or its own folder."""
     home = posixpath.dirname(path)
-    relative = [one for one in traced.records if not _is_absolute(one.path)]
+    relative = [one for one in traced.records if not is_absolute(one.path)]
 
     def score(folder: str) -> tuple[int, int]:
         reads = {one.path for one in relative if one.touch in (Touch.READ, Touch.LIST)}
@@ -274,10 +220,6 @@ def _working_folder(root: Path, path: str, traced: Traced) -> str:
     if home and (score(home) > score("") or (outside and score(home) == score(""))):
         return home
     return ""
-
-
-def _is_absolute(path: str) -> bool:
-    return path.startswith((ROOT, "/", "~")) or bool(_SCHEME.match(path) or _DRIVE.match(path))
 
 
 def _command(program: Program, wdir: str) -> tuple[str, str, str]:
@@ -303,80 +245,6 @@ def _command(program: Program, wdir: str) -> tuple[str, str, str]:
 def _plain(path: str) -> str:
     """Return a path that no program takes for an option."""
     return f"./{path}" if path.startswith("-") else path
-
-
-def locate(root: Path, wdir: str, records: Iterable[Record]) -> Files:
-    """Return what `records` touch as paths relative to the DVC root, for a script that is started in `wdir`."""
-    groups: dict[Touch, dict[str, Record]] = {touch: {} for touch in Touch}
-    notes: list[str] = []
-    own: set[str] = set()  # written before it was read
-    for record in records:
-        path, note = _resolve(root, wdir, record)
-        if note:
-            notes.append(f"{record.file}:{record.line}: {note}")
-        if path is None:
-            continue
-        touch = record.touch
-        if record.partial:
-            touch = Touch.FILL if touch is Touch.WRITE else Touch.LIST
-        if touch is Touch.REMOVE:
-            gone = [one for one in groups[Touch.WRITE] if one == path or one.startswith(f"{path}/")]
-            for one in gone:  # a file of its own that it tidies up
-                del groups[Touch.WRITE][one]
-            continue
-        earlier = groups[Touch.READ].get(path)
-        if touch is Touch.WRITE and earlier and earlier.conditional:
-            del groups[Touch.READ][path]  # loaded if it is there from the last run, then written
-        elif touch is Touch.WRITE and earlier:
-            touch = Touch.APPEND
-        own |= {path} if touch is Touch.WRITE else set()
-        if touch is not Touch.READ or path not in own:
-            kept = groups[touch].setdefault(path, record)
-            groups[touch][path] = record if kept.conditional and not record.conditional else kept
-    return Files(
-        groups[Touch.READ],
-        groups[Touch.LIST],
-        groups[Touch.WRITE],
-        groups[Touch.APPEND],
-        groups[Touch.FILL],
-        tuple(dict.fromkeys(notes)),
-    )
-
-
-def _resolve(root: Path, wdir: str, record: Record) -> tuple[str | None, str]:
-    """Return a recorded path relative to the DVC root (None when it is not inside), and what to say about it."""
-    path = record.path
-    if _SCHEME.match(path):
-        return None, f"{record.touch}s {path.split('?')[0][:100]}, which is not a file of the repository"
-    if path.startswith(ROOT):
-        path, note = posixpath.normpath(f".{path[len(ROOT) :]}"), ""
-    elif _is_absolute(path):
-        inside = _below(root, path)
-        if inside is None:
-            return None, f"{record.touch}s {path[:100]}, outside of the repository"
-        path, note = inside, f"the absolute path {path[:100]} exists on this machine only"
-    else:
-        path, note = posixpath.normpath(posixpath.join(wdir, path)), ""
-    if record.partial:
-        whole = record.path.endswith("/") and path != "."
-        path = path if whole else posixpath.dirname(path)
-    if path in ("", ".") or path.startswith("..") or path == "/dev/null":
-        what = (
-            "names are made at run time"
-            if record.partial or path in ("", ".")
-            else f"{record.path[:100]} is outside of the repository"
-        )
-        return None, what.replace(ROOT, "")
-    return path, note
-
-
-def _below(root: Path, path: str) -> str | None:
-    if _DRIVE.match(path) and os.name != "nt":
-        return None
-    try:
-        return Path(path).resolve().relative_to(root.resolve()).as_posix()
-    except (ValueError, OSError, RuntimeError):
-        return None
 
 
 def _notes(path: str, program: Program, traced: Traced, files: Files) -> Iterable[str]:

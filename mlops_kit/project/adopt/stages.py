@@ -61,7 +61,12 @@ def propose_stages(
     numbers after it.
     """
     notes = [f"{one.path}: {one.refused}" for one in scripts if one.refused]
-    fit = [one for one in scripts if not one.refused and not _is_generator(one, notes)]
+    notes += [
+        f"{one.path}: writes sources ({', '.join(written_sources(one)[:3])}), so it is no step of a pipeline"
+        for one in scripts
+        if not one.refused and written_sources(one)
+    ]
+    fit = [one for one in scripts if not one.refused and not written_sources(one)]
     drafts = [_draft(survey, one, data, notes) for one in fit]
     drafts = [draft for draft in drafts if draft.outputs or _said_idle(draft.script, notes)]
     drafts = _without_shared(drafts, notes)
@@ -139,14 +144,9 @@ def _is_number_file(path: str) -> bool:
     return path.endswith(NUMBERS) and bool(_METRIC_NAME.search(posixpath.basename(path)))
 
 
-def _is_generator(script: Script, notes: list[str]) -> bool:
-    """Return whether a script writes sources, such as one that sets a project up; it is named then."""
-    sources = [path for path in script.files.writes if _is_source(path)]
-    if sources:
-        notes.append(
-            f"{script.path}: writes sources ({', '.join(sources[:3])}), so it is no step of a pipeline"
-        )
-    return bool(sources)
+def written_sources(script: Script) -> list[str]:
+    """Return the sources that a script writes, such as one that sets a project up."""
+    return [path for path in script.files.writes if _is_source(path)]
 
 
 def _is_source(path: str) -> bool:
