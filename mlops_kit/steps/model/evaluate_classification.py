@@ -54,7 +54,7 @@ class Evaluated(NamedTuple):
     calibration: Curve
 
 
-@step(contract=1)
+@step(contract=2)
 def evaluate(model: Model, test: Table, *, task: Task, params: EvaluateParams) -> Evaluated:
     """Score the test rows and measure the scores."""
     import pyarrow as pa
