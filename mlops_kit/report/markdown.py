@@ -25,7 +25,7 @@ from mlops_kit.report.text import markdown_text as md
 
 T = TypeVar("T")
 LIMIT = 65_000
-ICONS = {"better": "🟢", "worse": "🔴", "breach": "🔴", "failed": "🔴", "unreadable": "🟠"}
+ICONS = {"better": "🟢", "mixed": "🟡", "worse": "🔴", "breach": "🔴", "failed": "🔴", "unreadable": "🟠"}
 # Rows of folded sections and of each table above them, tried in this order until the comment is short enough. One screen of 900 pixels
 # has room for the verdict and three tables of five rows.
 STEPS = ((400, 5), (100, 5), (30, 5), (10, 5), (3, 5), (0, 5), (0, 3), (0, 1))
@@ -135,7 +135,7 @@ def _kpis(comparison: Comparison, size: _Size) -> tuple[str, str]:
     ordered = text.ordered_kpis(comparison)
     left = ordered[size.above :]
     counts = [f"{sum(kpi.status is status for kpi in left)} {word}" for status, word in _KPI_WORDS.items()]
-    rest = f"{len(left)} more KPIs: {', '.join(count for count in counts if not count.startswith('0 '))}"
+    rest = f"{len(left)} more {'KPI' if len(left) == 1 else 'KPIs'}: {', '.join(count for count in counts if not count.startswith('0 '))}"
     columns = _Columns(("KPI", "metric", "promise", "value", ""), "lllrl")
     return _split(columns, ordered, _kpi_row, size, rest)
 

@@ -22,11 +22,13 @@ STYLES = {
 KPI_STYLES = {KpiStatus.PASS: "green", KpiStatus.FAIL: "bold red", KpiStatus.SKIP: "dim"}
 TITLE_STYLES = {
     "better": "bold green",
+    "mixed": "bold yellow",
     "worse": "bold red",
     "breach": "bold red",
     "failed": "bold red",
     "unreadable": "bold yellow",
 }
+SHORT = {Verdict.SAME: "same"}  # a row is to fit into 80 columns
 MOST = 30
 
 
@@ -120,7 +122,8 @@ def _table(rows: list[tuple[str, MetricDiff]]) -> Table:
             text.signed(diff.change),
             text.interval(diff),
         )
-        verdict = Text(f"{text.SIGNS[diff.verdict]} {diff.verdict.value}", style=STYLES[diff.verdict])
+        said = SHORT.get(diff.verdict, diff.verdict.value)
+        verdict = Text(f"{text.SIGNS[diff.verdict]} {said}", style=STYLES[diff.verdict])
         table.add_row(*(Text(cell) for cell in cells), verdict)
     return table
 

@@ -64,7 +64,10 @@ def side_name(comparison: Comparison, which: str) -> str:
 
 
 def status_of(comparison: Comparison) -> str:
-    """Return the verdict line's one word: failed, unreadable, breach, worse, better, changed, unjudged, unchanged or first."""
+    """Return the verdict line's one word: failed, unreadable, breach, worse, mixed, better, changed, unjudged, unchanged or first.
+
+    The headline decides. But no change is better, or without a clear difference, while another metric is worse: that is mixed.
+    """
     if comparison.failure:
         return "failed"
     if comparison.unreadable:
@@ -74,8 +77,12 @@ def status_of(comparison: Comparison) -> str:
     if comparison.base is None:
         return "first"
     headline = comparison.headline
-    if headline is not None and headline.verdict in (Verdict.WORSE, Verdict.BETTER):
-        return headline.verdict.value
+    if headline is not None and headline.verdict is Verdict.WORSE:
+        return "worse"
+    if any(diff.verdict is Verdict.WORSE for diff in comparison.metrics):
+        return "mixed"
+    if headline is not None and headline.verdict is Verdict.BETTER:
+        return "better"
     if headline is not None and headline.change and headline.verdict is Verdict.NO_ERROR_BAR:
         return "unjudged"
     differ = any(diff.change or (diff.old is None) != (diff.new is None) for diff in comparison.metrics)
@@ -87,6 +94,7 @@ TITLES = {
     "unreadable": "Could not be compared",
     "breach": "A KPI is breached",
     "worse": "Worse",
+    "mixed": "Mixed: some metrics are worse",
     "better": "Better",
     "changed": "No clear difference",
     "unjudged": "Changed, without an error bar",
@@ -162,7 +170,13 @@ def verdict_sentence(comparison: Comparison) -> tuple[str, str]:
         lost = len(comparison.unreadable)
         names = ", ".join(item.what for item in comparison.unreadable[:3]) + (", …" if lost > 3 else "")
         return title, f"{lost} {'thing' if lost == 1 else 'things'} could not be read: {names}"
-    said = (_headline_words(headline), _lost_words(comparison), _kpi_words(comparison))
+    said = (
+        _headline_words(headline),
+        _other_words(comparison, Verdict.WORSE),
+        _other_words(comparison, Verdict.BETTER),
+        _lost_words(comparison),
+        _kpi_words(comparison),
+    )
     return title, "; ".join(part for part in said if part)
 
 
@@ -175,6 +189,17 @@ def _headline_words(diff: MetricDiff | None) -> str:
     else:
         words += ")"
     return words if diff.old is not None else f"{diff.name} {number(diff.new)}"
+
+
+def _other_words(comparison: Comparison, verdict: Verdict) -> str:
+    """Return which metrics but the headline are better or worse, and on how many slices that is so."""
+    headline = comparison.headline
+    names = [diff.name for diff in comparison.metrics if diff.verdict is verdict and diff is not headline]
+    slices = sum(part.diff.verdict is verdict for part in comparison.slices)
+    shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    where = f"on {slices} {'slice' if slices == 1 else 'slices'}" if slices else ""
+    said = ", and ".join(part for part in (shown, where) if part)
+    return f"{verdict.value}{': ' if shown else ' '}{said}" if said else ""
 
 
 def _lost_words(comparison: Comparison) -> str:

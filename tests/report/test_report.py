@@ -14,13 +14,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from mlops_kit.compare.model import Comparison, PicturePair, SideInfo, Unreadable, ValueChange
+from mlops_kit.compare.model import (
+    Comparison,
+    DataChange,
+    LabelChange,
+    PicturePair,
+    SideInfo,
+    Unreadable,
+    ValueChange,
+    Verdict,
+)
 from mlops_kit.errors import UnreadableSideError
 from mlops_kit.report import html as as_html
 from mlops_kit.report import json as as_json
 from mlops_kit.report import markdown, mermaid
 from mlops_kit.report.limits import MAX_BYTES
-from mlops_kit.report.text import interval, number, signed, visible
+from mlops_kit.report.text import interval, number, signed, verdict_sentence, visible
 from tests.report.examples import EXAMPLES, GOLDEN, RENDERERS, filled, improved, metric, terminal_text
 from tests.report.hostile import HOSTILE
 from tests.report.strategies import comparisons
@@ -300,3 +309,39 @@ def test_numbers_that_no_picture_can_show_are_given_as_numbers_only() -> None:
     value = replace(improved(), metrics=(diff,), plots=(replace(improved().plots[1], series=(wild,)),))
     assert "xychart" not in markdown.render(value)
     assert not re.search(r'="(nan|-?inf)', as_html.render(value))
+
+
+def test_no_change_is_better_while_another_metric_is_worse() -> None:
+    worse = metric("accuracy", new=0.7, verdict=Verdict.WORSE, low=-0.1, high=-0.08)
+    made = replace(improved(), metrics=(*improved().metrics, worse))
+    title, sentence = verdict_sentence(made)
+    assert title == "Mixed: some metrics are worse"
+    assert "worse: accuracy" in sentence
+    assert markdown.render(made).startswith("### 🟡 Mixed")
+
+
+def test_worse_slices_are_counted_in_the_verdict_line() -> None:
+    (part,) = improved().slices
+    made = replace(improved(), slices=(replace(part, diff=replace(part.diff, verdict=Verdict.WORSE)),))
+    assert "worse on 1 slice" in verdict_sentence(made)[1]
+
+
+def test_data_and_labels_are_said_in_every_rendering() -> None:
+    data = DataChange(
+        "data/raw.parquet",
+        "changed",
+        1_500_000,
+        1_600_000,
+        old_rows=10,
+        new_rows=12,
+        columns=("added x (int64)",),
+    )
+    made = replace(improved(), data=(data,), labels=LabelChange("data/labels.parquet", 10, 12, 2, 0, 1))
+    for words in ("10 rows, 1.5 MB", "12 rows, 1.6 MB", "added x", "2 added, 1 changed"):
+        for shown in (
+            terminal_text(made, 120),
+            as_html.render(made),
+            html.unescape(markdown.render(made)).replace("\xa0", " "),
+        ):
+            assert words in shown
+    assert as_json.loads(as_json.dumps(made)) == replace(made, pictures=())
