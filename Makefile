@@ -7,13 +7,13 @@ BIN := $(VENV)/bin
 unexport PYTHONDONTWRITEBYTECODE
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: help setup demo test quick check lint types floors generated generate lock tools bench clean
+.PHONY: help setup demo test quick check lint types floors generated generate lock tools bench calibration clean
 
 help:
 	@echo "make demo    scaffold, run, branch, compare, push to a forge in a box, show the comment"
 	@echo "make test    all tests            make quick   without the slow ones"
 	@echo "make check   lint, types, floors, generated files"
-	@echo "make bench   benchmarks: ratios against the real alternative"
+	@echo "make bench   benchmarks: ratios against the real alternative      make calibration   is the verdict as right as it says?"
 	@echo "make generate   rebuild the generated files       make lock   rebuild the requirement locks"
 
 $(BIN)/.ready: requirements-dev.lock requirements-uv.lock pyproject.toml
@@ -74,6 +74,11 @@ lock: $(BIN)/.ready
 bench: $(BIN)/.ready
 	$(BIN)/python benchmarks/compare.py
 	$(BIN)/python benchmarks/log.py
+	$(BIN)/python benchmarks/bootstrap.py
+
+# Is the verdict right as often as it says? Some minutes of simulation.
+calibration: $(BIN)/.ready
+	$(BIN)/python benchmarks/calibration.py
 
 clean:
 	rm -rf $(VENV) .tools demo

@@ -3,7 +3,7 @@
 The rule, for a difference D with its interval [low, high] at the level of kpis.yaml (95 % if unset):
 
 * *better* or *worse* needs three things.
-  1. The interval, widened by half (more for precision and recall), excludes zero. An interval over test rows says nothing about the
+  1. The interval, widened by half (by more for some metrics, SEED_ALLOWANCES), excludes zero. An interval over test rows says nothing about the
      randomness of training: two models that differ in the seed alone differ a little for real. Unwidened, 200 pairs of random forests
      that differed in the seed alone were called better or worse by F1 in 10 % of cases at a nominal 5 %; widened, in at most 5 % by
      every metric (tests/compare/test_calibration.py, benchmarks/calibration.py). Where the predictions hold several runs, their
@@ -37,8 +37,9 @@ SEED_ALLOWANCE = 1.5
 POWER = 0.8
 NORMAL_95 = 1.96
 # Where the threshold falls among the scores moves with the seed for all rows together, which rows drawn one by one cannot show.
-# Recall feels it most: at 1.3 it called 12 % of pairs that differed in the seed alone.
-SEED_ALLOWANCES = {"precision": 1.8, "recall": 2.2}
+# Recall feels it most: at 1.3 it called 12 % of pairs that differed in the seed alone. Errors of regressions are told apart finely, so
+# that seeds show: at 1.5 RMSE and R2 called 8 % of pairs of forests (benchmarks/calibration.py).
+SEED_ALLOWANCES = {"mae": 1.8, "precision": 1.8, "quantile_loss": 1.8, "r2": 2.0, "recall": 2.2, "rmse": 2.0}
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from mlops_kit.compare.statistics.arrange import Paired, compare_sides, pair, so
 from mlops_kit.compare.statistics.cells import draw_confusions, mcnemar_p
 from mlops_kit.compare.statistics.delong import delong_interval, mean_placements
 from mlops_kit.compare.statistics.fixed import exact_mean, sum_groups
-from mlops_kit.compare.statistics.gaps import draw_calibration_errors, exact_calibration_error
+from mlops_kit.compare.statistics.gaps import draw_calibration_errors, exact_gaps, shrink_gaps
 from mlops_kit.compare.statistics.ranking import Ranking, influence_on_average_precision, influence_on_roc_auc
 from mlops_kit.compare.statistics.seeds import add_seeds, p_of
-from mlops_kit.compare.statistics.sums import COUNTED, lay_out, options_for, values_of
+from mlops_kit.compare.statistics.sums import COUNTED, Layout, lay_out, options_for, values_of
 from mlops_kit.compare.statistics.values import RESAMPLES, SEED, Interval, Scores
 from mlops_kit.spec.kinds import TaskKind
 
@@ -236,7 +236,7 @@ def _by_sums(name: str, question: _Question, seed: list[int]) -> _Estimate:
     paired = question.paired
     if name == "calibration_error" and paired.codes is None and paired.single:
         draws = draw_calibration_errors(paired.old, paired.new, question.resamples, seed)
-        before, after = ([exact_calibration_error(side)] for side in (paired.old, paired.new))
+        before, after = ([abs(exact_gaps(s)).sum() / len(s.actual)] for s in (paired.old, paired.new))
         return _from_draws(before, after, draws, question, centred=True)
     layout = lay_out([name], paired, options_for(paired, question.threshold, question.quantile))
     return _summed(name, layout, drawing.draw_sums(layout.columns, question.resamples, seed), question)
@@ -264,10 +264,15 @@ def _ranked_values(name: str, paired: Paired) -> tuple[list[Any], list[Any]]:
     return old, new
 
 
-def _summed(name: str, layout: Any, sums: Array, question: _Question) -> _Estimate:
+def _summed(name: str, layout: Layout, sums: Array, question: _Question) -> _Estimate:
     import numpy as np
 
-    before, after = values_of(name, layout, layout.columns.sum(axis=0)[None, :])
+    seen = layout.columns.sum(axis=0)
+    before, after = values_of(name, layout, seen[None, :])
+    if name == "calibration_error":
+        gaps = layout.columns_named("gap")
+        sums = sums.copy()
+        sums[:, gaps] = shrink_gaps(sums[:, gaps], seen[gaps])
     old, new = values_of(name, layout, sums)
     draws = sum(new) / len(new) - sum(old) / len(old)
     return _from_draws(before, after, np.asarray(draws), question, centred=name == "calibration_error")
@@ -284,13 +289,13 @@ def _from_draws(
 ) -> _Estimate:
     """Return the estimate with the percentile interval of `draws`.
 
-    `centred` moves the draws to the measured change. A calibration error adds up absolute values, so that every draw adds the noise
-    of the rows once more and lies above the value; the better calibrated side, nearer to zero, would be moved more.
+    `centred` moves the draws so that their mean is the measured change: for the calibration error, whose draws lie around estimates of
+    the true gaps.
     """
     import numpy as np
 
     tail = (1 - question.confidence) / 2
-    low, high = (float(edge) for edge in np.quantile(draws, [tail, 1 - tail]))
+    low, high = (float(edge) for edge in np.quantile(draws, [tail, 1 - tail], method="weibull"))
     made = _Estimate(
         tuple(float(np.squeeze(v)) for v in before), tuple(float(np.squeeze(v)) for v in after), low, high, p
     )

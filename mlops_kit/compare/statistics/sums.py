@@ -41,6 +41,18 @@ class Layout:
     """For old and new: for each run, name of the sum -> column."""
     rows: int
 
+    def columns_named(self, prefix: str) -> list[int]:
+        """Return the columns whose sums are named so, on any side."""
+        return sorted(
+            {
+                at
+                for side in self.places
+                for run in side
+                for name, at in run.items()
+                if name.startswith(prefix)
+            }
+        )
+
 
 def lay_out(names: Sequence[str], paired: Paired, options: Options) -> Layout:
     """Return the columns behind the metrics `names`; a column that both sides share is there once."""
