@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.support.forge import Forge, ForgeTools
@@ -179,3 +181,42 @@ def test_independent_client_understands_the_forge(forge: tuple[Forge, Path]) -> 
     running.wait_idle(120)
     client.close()
     assert running.state.violations == []
+
+
+LONG = """\
+name: Long
+on: [push]
+permissions: {}
+jobs:
+  one:
+    runs-on: ubuntu-24.04
+    steps:
+      - run: |
+          echo $$ > "PLACE"
+          sleep 600
+"""
+
+
+@pytest.mark.slow
+def test_closing_the_forge_ends_the_steps_that_still_run(tmp_path: Path) -> None:
+    place = tmp_path / "pid"
+    with Forge(tmp_path / "forge") as running:
+        running.create_repo("acme/long")
+        work = clone(running.clone_url("acme/long", "alice"), tmp_path / "work", "alice")
+        (work / ".github/workflows").mkdir(parents=True)
+        (work / ".github/workflows/a.yml").write_text(LONG.replace("PLACE", str(place)))
+        git(work, "checkout", "-q", "-B", "main")
+        git(work, "add", "-A")
+        git(work, "commit", "-qm", "first")
+        git(work, "push", "-q", "origin", "main")
+        step = psutil.Process(wait_for_number(place))
+    assert step.wait(30) is None or not step.is_running()
+
+
+def wait_for_number(path: Path) -> int:
+    """Return the number in a file as soon as it is there."""
+    deadline = time.monotonic() + 120
+    while not (path.exists() and path.read_text().strip()):
+        assert time.monotonic() < deadline, f"{path} was not written"
+        time.sleep(0.1)
+    return int(path.read_text())

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import secrets
 import shutil
-import signal
 import subprocess
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from tests.support.forge.githost import GitHost
 from tests.support.forge.state import BOT, Run, State, Token
@@ -131,7 +133,7 @@ def _read_log(run: Run, out: str) -> None:
             lines.append(line)
             continue
         if "jobResult" in entry:
-            run.jobs[str(entry.get("job", "")).rpartition("/")[2]] = entry["jobResult"]
+            run.jobs[str(entry.get("job", "")).rpartition("/")[2].strip()] = entry["jobResult"]
         message = str(entry.get("msg", "")).rstrip("\n")
         if "Summary - " in message:
             run.summary += message.split("Summary - ", 1)[1]
@@ -140,7 +142,9 @@ def _read_log(run: Run, out: str) -> None:
 
 
 def _kill(process: subprocess.Popen[str]) -> None:
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
+    """End the runner and every step that it started: act gives each step a session of its own, so its group is not enough."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        parent = psutil.Process(process.pid)
+        for one in (*parent.children(recursive=True), parent):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                one.kill()
