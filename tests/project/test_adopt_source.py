@@ -58,6 +58,7 @@ def touched(root: Path, script: str) -> set[str]:
         ("import hydra\n@hydra.main(config_path='.', config_name='params')\ndef f(cfg):\n    open(cfg.data.path)\nf()", {"read \0/s/./params.yaml"}),
         ("from lib import OUT\nopen(OUT, 'w')", {"write o.txt"}),
         ("import lib as l\nl.save(l.OUT)", {"write o.txt"}),
+        ("from lib import *\nsave(OUT)", {"write o.txt"}),
         ("import os\nopen('t', 'w')\nos.remove('t')", {"write t", "remove t"}),
     ],
 )  # fmt: skip

@@ -111,9 +111,17 @@ class Evaluator:
             return (ClassRef(names.classes[name], scope),)
         if name in names.imports:
             return self._imported(name, scope)
-        if name not in names.bindings:
-            return None
-        return self._bindings(name, scope)
+        return self._bindings(name, scope) if name in names.bindings else self._starred(name, scope)
+
+    def _starred(self, name: str, scope: Scope) -> Values | None:
+        """Return what `name` is in a local module whose names are all imported here, None when it is in none."""
+        for star in reversed(scope.names.stars):
+            path = self.program.find(scope.module, star.module, star.level)
+            if path and not path.endswith("/") and (module := self.program.load(path, star.module)):
+                found = self.lookup_member(module, name)
+                if found:
+                    return found
+        return None
 
     def _bindings(self, name: str, scope: Scope) -> Values:
         """Return what the bindings of `name` give; each is looked at once, however often names refer to each other."""

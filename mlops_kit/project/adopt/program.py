@@ -43,6 +43,8 @@ class Names:
     functions: dict[str, FunctionNode] = field(default_factory=dict)
     classes: dict[str, ast.ClassDef] = field(default_factory=dict)
     imports: dict[str, Import] = field(default_factory=dict)
+    stars: list[Import] = field(default_factory=list)
+    """`from module import *`."""
 
 
 @dataclass(eq=False)
@@ -155,7 +157,10 @@ def _collect(names: Names, node: ast.AST) -> None:
             names.imports[target] = Import(alias.name if alias.asname else target, "", 0)
     elif isinstance(node, ast.ImportFrom):
         for alias in node.names:
-            names.imports[alias.asname or alias.name] = Import(node.module or "", alias.name, node.level)
+            if alias.name == "*":
+                names.stars.append(Import(node.module or "", "", node.level))
+            else:
+                names.imports[alias.asname or alias.name] = Import(node.module or "", alias.name, node.level)
     else:
         for target, binding in _bindings(node):
             names.bindings.setdefault(target, []).append(binding)
