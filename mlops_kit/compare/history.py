@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import cache
 from typing import TYPE_CHECKING
 
 from mlops_kit.artifacts.metric_state import SHA, Lost, MetricState
@@ -134,9 +135,11 @@ def stem_of(path: str) -> str:
 
 def is_wanted(patterns: Collection[str], found: Observation) -> bool:
     """Return whether one of `patterns` (names or globs, `file:name` too) names what was found; none at all wants everything."""
+    if not patterns:
+        return True
     path, key = found
     names = (key, f"{stem_of(path)}:{key}", f"{path}:{key}", f"{posixpath.splitext(path)[0]}:{key}")
-    return not patterns or any(name == p or fnmatchcase(name, p) for p in patterns for name in names)
+    return any(name == p or fnmatchcase(name, p) for p in patterns for name in names)
 
 
 def is_machine_noise(name: str) -> bool:
@@ -144,16 +147,19 @@ def is_machine_noise(name: str) -> bool:
     return is_noise(name, 0.0, 1.0)
 
 
+@cache
+def _counts_as_change(patterns: tuple[str, ...], found: Observation) -> bool:
+    """Asked for each metric at each commit, and answered once for each metric."""
+    return is_wanted(patterns, found) if patterns else not is_machine_noise(found[1])
+
+
 def said_by(state: MetricState, patterns: Collection[str]) -> dict[str, object]:
     """Return what a commit says of the wanted metrics, so that two commits which say the same are equal.
 
     A renamed metric file with the same values says the same, and so does another run time where nobody asked for it.
     """
-    wanted = {
-        found: value
-        for found, value in state.values.items()
-        if is_wanted(patterns, found) and (patterns or not is_machine_noise(found[1]))
-    }
+    chosen = tuple(patterns)
+    wanted = {found: value for found, value in state.values.items() if _counts_as_change(chosen, found)}
     counts = Counter(key for _, key in wanted)
     said: dict[str, object] = {
         key if counts[key] == 1 else f"{path}:{key}": value for (path, key), value in wanted.items()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Literal
 
 from mlops_kit.compare.history import Cell, History, HistoryRow, LostMetrics, Series
@@ -29,11 +29,11 @@ def table(history: History, width: int, *, every: bool = False) -> list[Line]:
 
     Metrics that do not fit are counted below it, or with `every` shown in further tables.
     """
-    blocks = [*_blocks(history, width)]
+    blocks = [*islice(_blocks(history, width), None if every else 1)]
     lines: list[Line] = [((_headline(history), "dim"),)]
-    for block in blocks if every else blocks[:1]:
+    for block in blocks:
         lines += [(), *_block_lines(history, block, width)]
-    left = [] if every else [history.series[index] for block in blocks[1:] for index in block]
+    left = history.series[sum(map(len, blocks)) :]
     best = any(cell.best for row in history.rows for cell in row.cells)
     legend: list[Line] = [((f"{BEST} best of these", "dim"),)] if best else []
     return [*lines, *legend, *_foot(history, left)]

@@ -263,6 +263,12 @@ def test_number_of_processes_does_not_grow_with_the_history(tmp_path: Path) -> N
     assert counts[0] == counts[1] <= 8
 
 
+def test_compare_of_two_commits_starts_few_processes(tmp_path: Path) -> None:
+    root = made(tmp_path / "r", 0.1, 0.2)
+    (root / ".dvc").mkdir()
+    assert count_processes(tmp_path, root, "compare", "HEAD~1", "HEAD", "--json") <= 6
+
+
 @pytest.mark.parametrize("name", SHAPES)
 def test_every_shape_has_the_numbers_that_compare_has(name: str, tmp_path: Path) -> None:
     shape = SHAPES[name]
