@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlops_kit.cli.light import add_command, argument, option
+from mlops_kit.cli.patience import told_when_slow
 from mlops_kit.cli.place import check_place, form_of, write_text
 from mlops_kit.errors import UsageError
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     import typer
 
     from mlops_kit.compare.model import Comparison
+
+
+FETCHING = "reading both sides; what only a remote has is fetched, Ctrl-C stops without harm ..."
 
 
 def register(app: typer.Typer) -> None:
@@ -62,7 +66,8 @@ def compare(
     form = chosen[0] if chosen else form_of(output, known) if output else None
     if output:
         check_place(output)
-    result = compare_commits(repo.resolve(), base, head)
+    with told_when_slow(FETCHING):
+        result = compare_commits(repo.resolve(), base, head)
     if form:
         write_text(render_as(result, form), output)
     else:

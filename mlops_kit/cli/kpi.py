@@ -48,9 +48,12 @@ def check(
 
         mlops-kit kpi check --json | jq '.results[] | select(.status == "fail")'
     """
+    from mlops_kit.cli.compare import FETCHING
+    from mlops_kit.cli.patience import told_when_slow
     from mlops_kit.project.kpi import check_kpis
 
-    made = check_kpis(repo.resolve(), head, base)
+    with told_when_slow(FETCHING):
+        made = check_kpis(repo.resolve(), head, base)
     if as_json:
         sys.stdout.write(json.dumps(asdict(made), indent=1, sort_keys=True) + "\n")
     else:
