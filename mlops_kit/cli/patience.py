@@ -17,7 +17,7 @@ def told_when_slow(what: str, *, seconds: float = SECONDS) -> Iterator[None]:
         return
     from threading import Timer  # a quick answer does not pay for it elsewhere
 
-    timer = Timer(seconds, lambda: print(what, file=sys.stderr, flush=True))
+    timer = Timer(seconds, sys.stderr.write, [f"{what}\n"])
     timer.daemon = True
     timer.start()
     try:
