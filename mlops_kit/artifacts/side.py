@@ -53,7 +53,7 @@ class Unreadable:
     """Something that a side names and that could not be read; its presence makes the exit code 4."""
 
     side: str
-    """`base` or `head`."""
+    """`base`, `head` or `production`."""
     what: str
     """Path or name of the thing."""
     reason: str

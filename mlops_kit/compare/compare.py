@@ -67,6 +67,7 @@ def compare_sides(
         if name not in hidden
     ]
     slices = _slice_values(head, unreadable)
+    against = _production_diffs(production, head, confidence, unreadable, notes)
     stages = compare_stages(base.stages, head.stages) if base else ()
     drawn = pair_plots(base.plots if base else (), head.plots)
     return Comparison(
@@ -80,7 +81,7 @@ def compare_sides(
             head.metrics,
             slices=slices,
             diffs=diffs if base else None,
-            production=_production_diffs(production, head, confidence, unreadable, notes),
+            production=against,
         )
         if head.kpis and not unreadable
         else (),
@@ -116,9 +117,10 @@ def _production_diffs(
     """Return the differences between the model in production and the head, None when nothing is in production."""
     if production is None:
         return None
-    unreadable.extend(production.unreadable)
+    unreadable.extend(replace(item, side="production") for item in production.unreadable)
     shared, identical = _share(production, head, unreadable, notes)
-    intervals = _intervals(shared, confidence) if shared else {}
+    short = frozenset(name.rpartition(":")[2] for name in _names(production, head))
+    intervals = _intervals(shared, confidence, short) if shared else {}
     levels = metric_levels(intervals, head.kpis, confidence)
     return [
         _diff(name, production, head, intervals, shared, identical=identical, levels=levels)

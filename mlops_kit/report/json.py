@@ -20,7 +20,7 @@ WORDS: dict[tuple[type, str], tuple[str, ...]] = {
     (DataChange, "kind"): ("added", "removed", "changed"),
     (StageChange, "kind"): ("added", "removed", "rerun", "output"),
     (ValueChange, "kind"): ("added", "removed", "changed"),
-    (Unreadable, "side"): ("base", "head"),
+    (Unreadable, "side"): ("base", "head", "production"),
     (PicturePair, "old"): ("",),
     (PicturePair, "new"): ("",),
 }

@@ -10,7 +10,9 @@ import pytest
 
 from mlops_kit.errors import SpecError, UsageError
 from mlops_kit.outside import git
+from mlops_kit.project.compare import compare_commits
 from mlops_kit.project.kpi import check_kpis
+from mlops_kit.report import json as as_json
 from mlops_kit.spec.load import load_kpis
 from tests.support.shapes import numbers, two, write
 from tests.support.world import run_kit
@@ -74,6 +76,23 @@ def test_production_that_cannot_be_read_is_never_green(repo: Path) -> None:
     done = run_kit("kpi", "check", cwd=repo, check=False)
     assert done.returncode == 4
     assert "`gone` does not exist" in done.stderr
+
+
+def test_metric_that_production_lost_is_named_and_travels_to_the_comment(repo: Path) -> None:
+    write(repo, {"m.json": "{broken"})
+    broken = git.commit_all(repo, "broken")
+    write(
+        repo,
+        {
+            "m.json": numbers(auc=0.8, latency_ms=10, bytes=1),
+            "kpis.yaml": CONTRACT + f"production: {broken}\n",
+        },
+    )
+    git.commit_all(repo, "mended")
+    made = compare_commits(repo, "HEAD~2", "HEAD")
+    assert [(item.side, item.what) for item in made.unreadable] == [("production", "m.json")]
+    assert made.kpis == ()
+    assert as_json.loads(as_json.dumps(made)).unreadable == made.unreadable
 
 
 def test_breach_is_printed_with_what_to_do_and_exit_3(repo: Path) -> None:
