@@ -88,7 +88,7 @@ def test_better_parameter_gets_one_comment_with_an_interval(box: Box) -> None:
     number = box.pull_request("smaller-trees", "Smaller trees")
     [comment] = box.forge.comments(number)
     assert comment.user == "github-actions[bot]"
-    assert "### 🟢 Better" in comment.body, comment.body[:2000]
+    assert "### 🟡 Mixed&#58; some metrics are worse" in comment.body, comment.body[:2000]
     assert "interval" in comment.body.split("\n\n")[1]
     assert [run.conclusion for run in box.forge.runs(number=number)] == ["success"]
     assert ", 7 ran here in " in comment.body, "train and what follows, not the data"
