@@ -259,7 +259,7 @@ def test_predictions_whose_keys_do_not_match_are_said(tmp_path: Path) -> None:
     import numpy as np
 
     from mlops_kit.artifacts.predictions import PredictionTable
-    from mlops_kit.compare.compare import share_rows
+    from mlops_kit.compare.shared import share_rows
 
     def table(keys: list[str]) -> PredictionTable:
         ones = np.ones(len(keys))

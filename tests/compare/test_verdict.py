@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from mlops_kit.compare.compare import metric_levels
+from mlops_kit.compare.differences import metric_levels
 from mlops_kit.compare.metrics import roc_auc
 from mlops_kit.compare.model import MetricDiff, Verdict
 from mlops_kit.compare.statistics import Interval, delong_interval
