@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,11 +76,11 @@ def collect_data(
     outputs: Iterable[DeclaredOutput],
     stages: Mapping[str, LockedStage],
     tracked: LockedStage,
-    store: Store,
+    store: Callable[[], Store],
 ) -> dict[str, DataFile]:
     """Return path -> data of one side: what .dvc files track, and the tables that stages write (not predictions).
 
-    Only what a lock or .dvc file records counts; nothing is read here.
+    Only what a lock or .dvc file records counts; nothing is read here, and the `store` is opened only when there is any.
     """
     recorded = [tracked, *stages.values()]
     tables = {
@@ -93,5 +93,5 @@ def collect_data(
         for path, digest in stage.outs.items():
             if path not in found and (stage is tracked or path in tables):
                 size, files = stage.sizes.get(path, (None, None))
-                found[path] = DataFile(path, digest, size, files, store.find(digest))
+                found[path] = DataFile(path, digest, size, files, store().find(digest))
     return found

@@ -197,6 +197,8 @@ def read_dvc_file(text: str | bytes, path: str) -> LockedStage:
 
 def read_config(*texts: str) -> DvcConfig:
     """Read .dvc/config and then .dvc/config.local, later ones winning."""
+    if not any(text.strip() for text in texts):
+        return DvcConfig()
     import configparser
 
     parser = configparser.ConfigParser(interpolation=None, strict=False)

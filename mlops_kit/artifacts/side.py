@@ -6,6 +6,7 @@ import math
 import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +21,8 @@ from mlops_kit.artifacts.dvcfiles import (
     read_lock,
     read_pipeline,
 )
-from mlops_kit.artifacts.plots import Files, PlotFile, collect_plots
 from mlops_kit.artifacts.predictions import PredictionTable, read_predictions
-from mlops_kit.artifacts.store import check_content, open_store
+from mlops_kit.artifacts.store import Store, check_content, open_store
 from mlops_kit.artifacts.trees import CommitTree, Tree, WorkTree
 from mlops_kit.artifacts.values import flatten, load_foreign_yaml, parse_values
 from mlops_kit.errors import SpecError
@@ -31,6 +31,7 @@ from mlops_kit.spec.kinds import JsonValue
 from mlops_kit.spec.names import LIFECYCLE
 
 if TYPE_CHECKING:
+    from mlops_kit.artifacts.plots import PlotFile
     from mlops_kit.spec.model import Kpis
 
 PROVENANCE = ".mlops/provenance.yaml"
@@ -177,6 +178,10 @@ class _Reader:
             plots=self._plots(declared),
         )
 
+    @cached_property
+    def _store(self) -> Store:
+        return open_store(self._root)
+
     def _lost(self, what: str, reason: str, fix: str) -> None:
         self._unreadable.append(Unreadable(self._name, what, reason, fix))
 
@@ -301,7 +306,7 @@ class _Reader:
 
     def _data(self, declared: _Declared) -> dict[str, DataFile]:
         tracked = LockedStage("", {}, {}, declared.outs, declared.sizes)
-        return collect_data(declared.outputs, declared.stages, tracked, open_store(self._root))
+        return collect_data(declared.outputs, declared.stages, tracked, lambda: self._store)
 
     def _label_key(self) -> tuple[str, ...]:
         content = self._tree.read([LIFECYCLE]).get(LIFECYCLE)
@@ -321,7 +326,9 @@ class _Reader:
         ):
             return ()
         here = None if self._committed else self._root
-        files = Files(self._tree.names(), self._tree.read, declared.stages, open_store(self._root), here)
+        from mlops_kit.artifacts.plots import Files, collect_plots
+
+        files = Files(self._tree.names(), self._tree.read, declared.stages, self._store, here)
         return collect_plots(declared.resolved, files)
 
     def _predictions(self, path: str, contents: Contents) -> PredictionFile | None:

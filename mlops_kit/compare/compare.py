@@ -10,10 +10,17 @@ from mlops_kit.compare.changes import compare_contract, compare_stages, compare_
 from mlops_kit.compare.data import compare_data, compare_labels
 from mlops_kit.compare.differences import metric_diffs
 from mlops_kit.compare.kpis import judge_kpis
-from mlops_kit.compare.model import Comparison, KpiResult, LabelChange, MetricDiff, ValueChange
+from mlops_kit.compare.model import (
+    Comparison,
+    KpiResult,
+    LabelChange,
+    MetricDiff,
+    PicturePair,
+    PlotPair,
+    ValueChange,
+)
 from mlops_kit.compare.noise import fold_noise
 from mlops_kit.compare.pipeline import build_pipeline
-from mlops_kit.compare.plots import pair_plots
 from mlops_kit.compare.reuse import reuse_warning
 from mlops_kit.compare.shared import share
 from mlops_kit.compare.slices import slice_diffs, slice_values
@@ -38,7 +45,7 @@ def compare_sides(
     against = _against_production(production, head, confidence, unreadable)
     kpis = _kpis(head, diffs if base else None, against, unreadable)
     stages = compare_stages(base.stages, head.stages) if base else ()
-    drawn = pair_plots(base.plots if base else (), head.plots)
+    plots, pictures, said = _plots(base, head)
     notes = [*(base.notes if base else ()), *head.notes, *(shared.notes if shared else ())]
     notes += [
         said for said in (reuse_warning(looks, shared.rows) if shared else None, _folded_note(folded)) if said
@@ -55,14 +62,27 @@ def compare_sides(
         stages=stages,
         unreadable=tuple(unreadable),
         confidence=confidence,
-        notes=tuple(dict.fromkeys((*notes, *drawn.notes))),
+        notes=tuple(dict.fromkeys((*notes, *said))),
         folded=folded,
         data=compare_data(base.data, head.data) if base else (),
         labels=_label_change(base, head) if base else None,
         pipeline=build_pipeline(base.stages, head.stages, stages) if base else (),
-        plots=drawn.plots,
-        pictures=drawn.pictures,
+        plots=plots,
+        pictures=pictures,
     )
+
+
+def _plots(
+    base: Side | None, head: Side
+) -> tuple[tuple[PlotPair, ...], tuple[PicturePair, ...], tuple[str, ...]]:
+    """Return the plots and pictures of both sides, and notes on those that cannot be drawn."""
+    old = base.plots if base else ()
+    if not old and not head.plots:
+        return (), (), ()
+    from mlops_kit.compare.plots import pair_plots
+
+    drawn = pair_plots(old, head.plots)
+    return drawn.plots, drawn.pictures, drawn.notes
 
 
 def _lost(side: Side | None, name: str) -> list[Unreadable]:

@@ -10,11 +10,10 @@ from mlops_kit.artifacts.side import Side
 from mlops_kit.compare.kpis import direction_of
 from mlops_kit.compare.model import MetricDiff, Verdict
 from mlops_kit.compare.shared import Sharing, intervals_of
-from mlops_kit.compare.statistics import Interval
-from mlops_kit.compare.statistics.holm import holm_levels
 from mlops_kit.compare.verdict import judge, margins_for
 
 if TYPE_CHECKING:
+    from mlops_kit.compare.statistics import Interval
     from mlops_kit.spec.model import Kpis
 
 
@@ -41,6 +40,10 @@ def metric_levels(
 
     Metrics with a promise in kpis.yaml were named beforehand and stand for themselves. All others are one family (Holm).
     """
+    if not intervals:
+        return {}
+    from mlops_kit.compare.statistics.holm import holm_levels
+
     alpha = 1 - confidence
     promised = {kpi.metric.rpartition(":")[2] for kpi in kpis.kpis if kpi.slice is None} if kpis else set()
     others = {name: interval.p or 0.0 for name, interval in sorted(intervals.items()) if name not in promised}

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_kit.artifacts.predictions import PredictionTable
 from mlops_kit.artifacts.side import Side, Unreadable
-from mlops_kit.compare.statistics import Interval, Scores, difference_intervals
 from mlops_kit.errors import BadDataError
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from mlops_kit.compare.statistics import Interval
 
 
 @dataclass(frozen=True)
@@ -95,8 +96,13 @@ def intervals_of(
     shared: Shared, confidence: float, only: frozenset[str] | None = None
 ) -> dict[str, Interval]:
     """Return the interval of each metric's difference on the shared rows (of those in `only`); empty with fewer than two rows."""
-    if len(shared.old.key) < 2:
+    if shared.rows < 2:
         return {}
+    from mlops_kit.compare.statistics import (  # most comparisons of others have no rows
+        Scores,
+        difference_intervals,
+    )
+
     kind: Any = shared.new.task
     sides = (Scores(shared.old.actual, shared.old.score), Scores(shared.new.actual, shared.new.score))
     return difference_intervals(

@@ -11,11 +11,10 @@ from mlops_kit.compare.kpis import direction_of
 from mlops_kit.compare.metrics import compute_metrics
 from mlops_kit.compare.model import MetricDiff, SliceDiff, Verdict
 from mlops_kit.compare.shared import Shared, cut_rows, intervals_of
-from mlops_kit.compare.statistics import Interval
-from mlops_kit.compare.statistics.holm import at_level, holm_levels
 from mlops_kit.compare.verdict import judge, margins_for
 
 if TYPE_CHECKING:
+    from mlops_kit.compare.statistics import Interval
     from mlops_kit.spec.model import Kpis
 
 SLICE_MIN_ROWS = 100
@@ -56,6 +55,8 @@ def _metrics(table: PredictionTable) -> dict[str, float]:
 def slice_diffs(shared: Shared, kpis: Kpis | None, confidence: float) -> tuple[SliceDiff, ...]:
     """Return the slices whose difference can be told, at Holm's levels over all slices and their metrics, largest change first."""
     import numpy as np
+
+    from mlops_kit.compare.statistics.holm import at_level, holm_levels
 
     wanted = SLICE_METRICS[shared.new.task]
     parts: dict[tuple[str, str, str], tuple[MetricDiff, Interval, int]] = {}

@@ -22,11 +22,14 @@ The rule, for a difference D with its interval [low, high] at the level of kpis.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from mlops_kit.compare.metrics import DIRECTIONS
 from mlops_kit.compare.model import Comparison, MetricDiff, Verdict
-from mlops_kit.compare.statistics import Interval
 from mlops_kit.errors import ExitCode
+
+if TYPE_CHECKING:
+    from mlops_kit.compare.statistics import Interval
 
 UNBOUNDED = frozenset({"log_loss", "mae", "quantile_loss", "rmse"})
 MIN_EFFECT = 0.005
@@ -74,10 +77,9 @@ def judge(
         return replace(judged, verdict=Verdict.SAME, reason="identical on every shared row")
     measured = interval.change if interval.change is not None else change
     allowance = allowance_for(diff.name, interval)
-    wide = Interval(
-        measured - allowance * (measured - interval.low), measured + allowance * (interval.high - measured)
-    )
-    if wide.low <= 0 <= wide.high:
+    low = measured - allowance * (measured - interval.low)
+    high = measured + allowance * (interval.high - measured)
+    if low <= 0 <= high:
         return _undecided(judged, interval, rows, margins)
     if interval.p is not None and interval.p > level:
         return _undecided(judged, interval, rows, margins, because=f"p {interval.p:.2g} is above {level:.2g}")

@@ -86,6 +86,6 @@ def test_tracked_data_and_tables_of_stages_are_data_and_models_are_not() -> None
         DeclaredOutput("clean.parquet", "outs"),
         DeclaredOutput("p.parquet", "outs", "predictions"),
     ]
-    found = collect_data(outputs, {"s": stage}, tracked, Store(()))
+    found = collect_data(outputs, {"s": stage}, tracked, lambda: Store(()))
     assert sorted(found) == ["clean.parquet", "data/raw"]
     assert (found["data/raw"].size, found["data/raw"].files) == (10, 3)
