@@ -147,9 +147,14 @@ class Contents:
                 f"is not in the DVC cache, and the remote could not be read: {self._complaint}",
                 f"dvc fetch {path}",
             )
-        others = len(self._store.folders) > 1 or self._store.elsewhere
-        why = "no remote has it" if others else "no remote is configured"
+        if len(self._store.folders) > 1 or self._store.elsewhere:
+            reason = "is recorded in dvc.lock, but is not in the DVC cache, and no remote has it"
+            return Lost(
+                reason,
+                f"dvc push where it was made, then dvc fetch {path}; or make it again at that commit: dvc repro",
+            )
+        reason = "is recorded in dvc.lock, but is not in the DVC cache, and no remote is configured"
         return Lost(
-            f"is recorded in dvc.lock, but is not in the DVC cache, and {why}",
-            f"dvc fetch {path} at that commit, or dvc push where it was made",
+            reason,
+            "make it again at that commit: dvc repro; or name where it was pushed: dvc remote add -d NAME URL",
         )

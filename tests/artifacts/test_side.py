@@ -109,7 +109,7 @@ def test_blob_that_is_gone_is_unreadable_and_exit_4(repo: Path) -> None:
     digest.path.unlink()
     made = compare_commits(repo, "HEAD~1", "HEAD")
     assert [(item.side, item.what) for item in made.unreadable] == [("base", "predictions.parquet")]
-    assert "dvc fetch" in made.unreadable[0].fix
+    assert "dvc repro" in made.unreadable[0].fix
     assert exit_code(made) is ExitCode.UNREADABLE
 
 
