@@ -143,10 +143,9 @@ class Contents:
 
     def _not_here(self, path: str) -> Lost:
         if self._complaint:
-            return Lost(
-                f"is not in the DVC cache, and the remote could not be read: {self._complaint}",
-                f"dvc fetch {path}",
-            )
+            plugin = missing_plugin(self._complaint)
+            fix = f"pip install {plugin}" if plugin else f"dvc fetch {path}"
+            return Lost(f"is not in the DVC cache, and the remote could not be read: {self._complaint}", fix)
         if len(self._store.folders) > 1 or self._store.elsewhere:
             reason = "is recorded in dvc.lock, but is not in the DVC cache, and no remote has it"
             return Lost(

@@ -60,6 +60,7 @@ _SKIPPED = re.compile(r"^Stage '(?P<stage>[^']+)' didn't change, skipping$")
 _CACHED = re.compile(r"^Stage '(?P<stage>[^']+)' is cached - skipping run")
 _FAILED = re.compile(r"^ERROR: failed to reproduce '(?P<stage>[^']+)'")
 _EXITED = re.compile(r"exited with (?P<code>-?\d+)")
+_PLUGIN = re.compile(r"requires '(?P<name>dvc-[a-z0-9-]+)'")
 TAIL_LINES = 40
 
 
@@ -115,6 +116,12 @@ def fetch_objects(root: Path, digests: Sequence[str]) -> tuple[frozenset[str], s
     except ValueError:
         return frozenset(), done.complaint or "DVC could not be started"
     return frozenset(answer["found"]), str(answer["complaint"])
+
+
+def missing_plugin(complaint: str) -> str:
+    """Return the package that DVC's `complaint` about a remote asks for, such as `dvc-s3`; empty when it asks for none."""
+    found = _PLUGIN.search(complaint)
+    return found["name"] if found else ""
 
 
 def dvc_environment(programs: Path | None = None) -> dict[str, str]:

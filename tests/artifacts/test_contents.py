@@ -108,3 +108,11 @@ def test_remote_that_does_not_answer_is_named(served: tuple[Path, Server]) -> No
     lost = read_side(root, "HEAD").unreadable
     assert [item.what for item in lost] == ["m.json", "out/sub/more.json"]
     assert "the remote could not be read" in lost[0].reason
+
+
+def test_package_that_a_remote_needs_is_named(served: tuple[Path, Server]) -> None:
+    root, _ = served
+    config = root / ".dvc/config"
+    config.write_text(re.sub(r"url = .*", "url = oss://bucket/path", config.read_text()))
+    lost = read_side(root, "HEAD").unreadable
+    assert lost[0].fix == "pip install dvc-oss"
