@@ -143,6 +143,8 @@ class Contents:
 
     def _not_here(self, path: str) -> Lost:
         if self._complaint:
+            from mlops_kit.outside.dvc import missing_plugin
+
             plugin = missing_plugin(self._complaint)
             fix = f"pip install {plugin}" if plugin else f"dvc fetch {path}"
             return Lost(f"is not in the DVC cache, and the remote could not be read: {self._complaint}", fix)
