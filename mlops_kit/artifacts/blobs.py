@@ -9,7 +9,7 @@ from pathlib import Path
 from mlops_kit.artifacts.commit_trees import SUBMODULE, TreeFile, TreeReader
 from mlops_kit.artifacts.metric_state import SHA, Lost
 from mlops_kit.errors import MlopsKitError
-from mlops_kit.outside import gitlog
+from mlops_kit.outside.gitobjects import ObjectReader
 
 Find = Callable[[Mapping[str, Iterable[str]]], Mapping[tuple[str, str], str]]
 """Returns (tree, path) -> blob (of a folder: its tree) for those of the wanted paths that are there."""
@@ -18,7 +18,7 @@ Find = Callable[[Mapping[str, Iterable[str]]], Mapping[tuple[str, str], str]]
 class Blobs:
     """Holds the content that the commits at hand need; `forget` drops it."""
 
-    def __init__(self, root: Path, objects: gitlog.ObjectReader, prefix: str) -> None:
+    def __init__(self, root: Path, objects: ObjectReader, prefix: str) -> None:
         self.trees = TreeReader(objects, prefix)
         """Finds files in commits."""
         self.contents: dict[str, bytes] = {}
@@ -73,7 +73,7 @@ class Blobs:
         folder, _, name = blob.removeprefix(SUBMODULE).partition("\0")
         place = self._top / folder
         if (place / ".git").exists() and "\n" not in name:
-            with gitlog.ObjectReader(place) as objects:
+            with ObjectReader(place) as objects:
                 (found,) = objects.read([name])
             if found and found.kind == "blob":
                 self.contents[blob] = found.content

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from mlops_kit.outside.gitlog import ObjectReader
+from mlops_kit.outside.gitobjects import ObjectReader
 
 K = TypeVar("K", bound=Hashable)
 

@@ -17,12 +17,13 @@ from mlops_kit.artifacts.metric_state import Lost, MetricState
 from mlops_kit.artifacts.numbers import NumberReader
 from mlops_kit.artifacts.recordings import RecordReader
 from mlops_kit.outside import gitlog
+from mlops_kit.outside.gitobjects import ObjectReader
 
 
 class HistoryReader:
     """Reads the metrics of commits by their root trees, many at a time."""
 
-    def __init__(self, root: Path, objects: gitlog.ObjectReader, prefix: str) -> None:
+    def __init__(self, root: Path, objects: ObjectReader, prefix: str) -> None:
         """Read for the DVC repository at `root`, whose path in the git repository is `prefix` (empty or ending in a slash)."""
         self._root = root
         self._blobs = Blobs(root, objects, prefix)
@@ -114,7 +115,7 @@ def _locks(root: Path, rev: str) -> Iterator[Mapping[str, LockedStage]]:
     reader = LockReader()
     prefix = gitlog.locate(root).prefix
     versions = gitlog.file_versions(root, rev, "dvc.lock")
-    with gitlog.ObjectReader(root) as objects:
+    with ObjectReader(root) as objects:
         for (path, _), found in zip(versions, objects.read([blob for _, blob in versions]), strict=True):
             inside = path.removeprefix(prefix)
             stages: Mapping[str, LockedStage] = {}

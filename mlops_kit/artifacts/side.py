@@ -27,6 +27,7 @@ from mlops_kit.artifacts.trees import CommitTree, Tree, WorkTree
 from mlops_kit.artifacts.values import flatten, load_foreign_yaml, parse_values
 from mlops_kit.errors import SpecError
 from mlops_kit.outside import git
+from mlops_kit.outside.gitobjects import BlobReader
 from mlops_kit.spec.kinds import JsonValue
 from mlops_kit.spec.names import LIFECYCLE
 
@@ -120,7 +121,7 @@ def read_side(root: Path, rev: str | None, *, label: str = "", fetch: bool = Tru
         head = git.find_commit(root, "HEAD")
         info = SideInfo(label or "work tree", "", git.subject(root, head) if head else "")
         return _Reader(root, WorkTree(root), info, name, committed=False, fetch=fetch).read()
-    with git.BlobReader(root) as blobs:
+    with BlobReader(root) as blobs:
         sha, subject = blobs.describe(rev)
         info = SideInfo(label or rev, sha, subject)
         return _Reader(root, CommitTree(root, sha, blobs), info, name, committed=True, fetch=fetch).read()

@@ -89,7 +89,7 @@ def _remotes(*configs: Path) -> DvcConfig:
 
 def _user_configs() -> tuple[Path, ...]:
     """Return where DVC keeps the settings of the user and of the machine, by system."""
-    home = Path.home()
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111 - unlike Path.home() it is no error without a home
     named = [os.environ.get(f"DVC_{scope}_CONFIG_DIR", "") for scope in ("GLOBAL", "SYSTEM")]
     local = os.environ.get("LOCALAPPDATA", "")
     folders = [

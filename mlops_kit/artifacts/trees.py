@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from mlops_kit.outside import git
+from mlops_kit.outside.gitobjects import BlobReader
 
 
 class Tree(Protocol):
@@ -60,7 +61,7 @@ class WorkTree:
 class CommitTree:
     """The files of a commit."""
 
-    def __init__(self, root: Path, sha: str, blobs: git.BlobReader) -> None:
+    def __init__(self, root: Path, sha: str, blobs: BlobReader) -> None:
         self._root = root
         self._sha = sha
         self._blobs = blobs
@@ -80,7 +81,7 @@ class CommitTree:
         for folder, commit in self._listing.submodules.items():
             inside = [path for path in wanted if path not in found and path.startswith(f"{folder}/")]
             if inside and git.find_commit(self._root / folder, commit):
-                with git.BlobReader(self._root / folder) as blobs:
+                with BlobReader(self._root / folder) as blobs:
                     content = blobs.read(commit, [posixpath.relpath(path, folder) for path in inside])
                 found.update({f"{folder}/{path}": blob for path, blob in content.items()})
         return found

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 
 from mlops_kit.errors import OutsideError, UnreadableSideError, UsageError
 from mlops_kit.outside.process import CommandResult, run_command
@@ -287,76 +285,6 @@ def remove_worktree(root: Path, path: Path) -> None:
     """Remove the work tree at `path`, whatever is in it."""
     _git(root, "worktree", "remove", "--force", "--force", str(path))
     _git(root, "worktree", "prune")
-
-
-class BlobReader:
-    """Reads files of commits through one `git cat-file --batch` process, however many are asked for."""
-
-    def __init__(self, root: Path) -> None:
-        self._root = root
-        self._prefix = prefix_of(root)
-        self._process = subprocess.Popen(
-            ["git", "cat-file", "--batch"],
-            cwd=root,
-            env=git_environment(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
-
-    def __enter__(self) -> BlobReader:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.close()
-        self._process.stdout.close()
-        self._process.wait(timeout=10)
-
-    def describe(self, rev: str) -> tuple[str, str]:
-        """Return the full commit id of `rev` and the first line of its message (untrusted text). Raises what `resolve` raises."""
-        plain = rev.strip() and not rev.startswith("-") and not any(sign in rev for sign in "\0\n")
-        found = self._ask(f"{rev}^{{commit}}") if plain else None
-        if found is None:
-            sha = resolve(self._root, rev)
-            return sha, subject(self._root, sha)
-        return found[0], _subject_of(found[1])
-
-    def read(self, sha: str, paths: Iterable[str]) -> dict[str, bytes]:
-        """Return path -> content for those `paths` (relative to the root) that are files of the commit."""
-        found = {path: self._read_one(f"{sha}:{self._prefix}{path}") for path in paths if "\n" not in path}
-        return {path: content for path, content in found.items() if content is not None}
-
-    def _read_one(self, name: str) -> bytes | None:
-        found = self._ask(name)
-        return found[1] if found and found[2] == b"blob" else None
-
-    def _ask(self, name: str) -> tuple[str, bytes, bytes] | None:
-        """Return id, content and kind of the object that `name` names."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(name.encode("utf-8", "surrogateescape") + b"\n")
-        self._process.stdin.flush()
-        header = self._process.stdout.readline().split(b" ")
-        if len(header) != 3 or header[-1] in (b"missing\n", b"ambiguous\n"):
-            return None
-        content = self._process.stdout.read(int(header[-1]))
-        self._process.stdout.read(1)
-        return header[0].decode("ascii"), content, header[-2]
-
-
-def _subject_of(commit: bytes) -> str:
-    """Return the first paragraph of a commit object's message on one line, as git shows it."""
-    head, _, message = commit.partition(b"\n\n")
-    named = [line for line in head.split(b"\n") if line.startswith(b"encoding ")]
-    coding = named[0].removeprefix(b"encoding ").decode("ascii", "replace") if named else "utf-8"
-    try:
-        text = message.decode(coding, "replace")
-    except LookupError:
-        text = message.decode("utf-8", "replace")
-    return " ".join(text.lstrip("\n").partition("\n\n")[0].split("\n")).rstrip()
 
 
 def dirty_paths(root: Path, paths: Sequence[str] = (), *, untracked: bool = True) -> list[str]:

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 
 from mlops_kit.errors import OutsideError, UnreadableSideError, UsageError
 from mlops_kit.outside.git import git_environment
 from mlops_kit.outside.process import run_command
 
-# Names asked for at once: 64 names of an object fit into the smallest pipe (4 KiB), so that git never waits for us to read
-# while we wait for it to listen.
-_AT_ONCE = 64
 _FIELDS = ("%H", "%T", "%P", "%cI", "%D", "%s")
 
 
@@ -168,78 +163,6 @@ def _check_end(process: subprocess.Popen[bytes], walk: Walk) -> None:
             f"the history of {', '.join(walk.revisions)} cannot be read: {lines[0]}",
             fix="check the names: git branch -a, git tag; or git fetch",
         )
-
-
-@dataclass(frozen=True)
-class GitObject:
-    """An object as git keeps it."""
-
-    id: str
-    """Full object id."""
-    kind: str
-    """`blob`, `tree`, `commit` or `tag`."""
-    content: bytes
-    """Its content."""
-
-
-class ObjectReader:
-    """Hands out objects by id through one `git cat-file --batch` process, many for one wait."""
-
-    def __init__(self, root: Path) -> None:
-        self._process = subprocess.Popen(
-            ["git", "cat-file", "--batch"],
-            cwd=root,
-            env=git_environment(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
-
-    def __enter__(self) -> ObjectReader:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.terminate()
-        self._process.stdout.close()
-        with suppress(OSError):  # what it was asked for last is of no interest any more
-            self._process.stdin.close()
-        self._process.wait(timeout=10)
-
-    def read(self, names: Sequence[str]) -> list[GitObject | None]:
-        """Return the objects that `names` name, in their order; None for what is not here.
-
-        A name is an object id, or one with a suffix such as `^{tree}` or `:path`; no line break is allowed in it.
-        """
-        found: list[GitObject | None] = []
-        for start in range(0, len(names), _AT_ONCE):
-            part = names[start : start + _AT_ONCE]
-            self._ask(part)
-            found += [self._take() for _ in part]
-        return found
-
-    def _ask(self, names: Sequence[str]) -> None:
-        assert self._process.stdin is not None
-        try:
-            self._process.stdin.write(
-                "".join(f"{name}\n" for name in names).encode("utf-8", "surrogateescape")
-            )
-            self._process.stdin.flush()
-        except BrokenPipeError:
-            raise OutsideError("git cat-file ended early", fix="git fsck") from None
-
-    def _take(self) -> GitObject | None:
-        assert self._process.stdout is not None
-        header = self._process.stdout.readline().decode("ascii", "replace").split()
-        if not header:
-            raise OutsideError("git cat-file ended early", fix="git fsck")
-        if len(header) < 3 or header[-1] == "missing":
-            return None
-        content = self._process.stdout.read(int(header[2]))
-        self._process.stdout.read(1)
-        return GitObject(header[0], header[1], content)
 
 
 def tracked_pipelines(root: Path) -> list[str]:

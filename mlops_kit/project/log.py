@@ -14,6 +14,7 @@ from mlops_kit.artifacts.metric_state import MetricState
 from mlops_kit.compare.history import Entry, History, fold_history, said_by
 from mlops_kit.errors import SpecError, UnreadableSideError, UsageError
 from mlops_kit.outside import gitlog
+from mlops_kit.outside.gitobjects import ObjectReader
 from mlops_kit.project.names import project_name
 from mlops_kit.project.roots import NoPipelineError, find_root
 from mlops_kit.spec.names import KPIS
@@ -66,7 +67,7 @@ def read_log(
     root = _find_root(root)
     place = gitlog.locate(root)
     kpis, notes = _kpis(root)
-    with gitlog.ObjectReader(root) as objects:
+    with ObjectReader(root) as objects:
         scan = _Scan(HistoryReader(root, objects, place.prefix), objects, options)
         entries = scan.run(root, place, on_progress)
     _require_metrics(root, place, scan)
@@ -91,7 +92,7 @@ def read_log(
 class _Scan:
     """Goes through commits until there are enough rows, and keeps what it has seen."""
 
-    def __init__(self, reader: HistoryReader, objects: gitlog.ObjectReader, options: LogOptions) -> None:
+    def __init__(self, reader: HistoryReader, objects: ObjectReader, options: LogOptions) -> None:
         self._reader = reader
         self._objects = objects
         self._options = options

@@ -17,6 +17,7 @@ from mlops_kit.artifacts.locks import LockReader
 from mlops_kit.artifacts.metric_state import MetricState
 from mlops_kit.artifacts.side import read_side
 from mlops_kit.outside import gitlog
+from mlops_kit.outside.gitobjects import ObjectReader
 from tests.support.histories import Changes, import_history
 
 PIPELINE = """\
@@ -39,7 +40,7 @@ def lock(**digests: str) -> str:
 def read_all(root: Path) -> list[MetricState]:
     """Return the states, oldest first."""
     place = gitlog.locate(root)
-    with gitlog.ObjectReader(root) as objects:
+    with ObjectReader(root) as objects:
         commits = list(gitlog.walk_commits(root, gitlog.Walk()))
         reader = HistoryReader(root, objects, place.prefix)
         return reader.at_commits([commit.tree for commit in commits])[::-1]
@@ -147,7 +148,7 @@ def test_path_through_a_file_and_submodule_are_no_files(tmp_path: Path) -> None:
 def test_work_tree_has_the_state_of_its_commit_until_it_is_edited(tmp_path: Path) -> None:
     root = tmp_path / "r"
     import_history(root, [{"dvc.yaml": "metrics: [m.json]\n", "m.json": '{"a": 1}'}])
-    with gitlog.ObjectReader(root) as objects:
+    with ObjectReader(root) as objects:
         reader = HistoryReader(root, objects, "")
         (commit,) = gitlog.walk_commits(root, gitlog.Walk())
         assert reader.at_work_tree() is reader.at_commits([commit.tree])[0]

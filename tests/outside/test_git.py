@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from mlops_kit.errors import UnreadableSideError, UsageError
-from mlops_kit.outside.git import BlobReader, prefix_of, resolve, subject, top_level
+from mlops_kit.outside.git import prefix_of, resolve, subject, top_level
+from mlops_kit.outside.gitobjects import BlobReader
 from tests.support.world import git
 
 MESSAGES = [

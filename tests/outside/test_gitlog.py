@@ -10,6 +10,7 @@ import pytest
 from mlops_kit.errors import UnreadableSideError, UsageError
 from mlops_kit.outside import gitlog
 from mlops_kit.outside.gitlog import Walk, locate, walk_commits
+from mlops_kit.outside.gitobjects import ObjectReader
 from tests.support.histories import import_history
 from tests.support.world import git
 
@@ -80,7 +81,7 @@ def test_configuration_of_the_user_does_not_change_what_is_read(repo: Path) -> N
 def test_objects_are_read_in_order_and_missing_ones_are_none(repo: Path) -> None:
     names = git(repo, "rev-list", "HEAD").split()
     absent = "0" * 40
-    with gitlog.ObjectReader(repo) as objects:
+    with ObjectReader(repo) as objects:
         found = objects.read([*(f"{name}^{{tree}}" for name in names), absent, names[0]])
     assert [item.kind if item else None for item in found] == ["tree"] * 200 + [None, "commit"]
     assert found[0] is not None
@@ -91,7 +92,7 @@ def test_ending_early_ends_git(repo: Path) -> None:
     commits = walk_commits(repo, Walk())
     next(commits)
     commits.close()
-    with gitlog.ObjectReader(repo):
+    with ObjectReader(repo):
         pass
     assert subprocess.run(["pgrep", "-f", f"git.*{repo}"], capture_output=True).stdout == b""
 
@@ -110,3 +111,9 @@ def test_versions_of_a_file_are_listed_once(tmp_path: Path) -> None:
     assert gitlog.file_versions(tmp_path / "r/sub", "HEAD", "dvc.lock") == [
         pair for pair in versions if pair[0] == "sub/dvc.lock"
     ]
+
+
+def test_many_long_names_at_once_do_not_block(repo: Path) -> None:
+    names = [f"HEAD:{'x' * 3000}{number}" for number in range(300)]
+    with ObjectReader(repo) as objects:
+        assert objects.read(names) == [None] * 300
