@@ -74,7 +74,7 @@ def _loader() -> Any:
     """Return PyYAML's safe loader (in C where there is one) with the scalar rules of YAML 1.2: `1e-3` is a number, `on` a text."""
     import yaml
 
-    class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # the base is known at run time only
         """Built once, when a foreign file is first read."""
 
     merge = (("tag:yaml.org,2002:merge", re.compile(r"<<")),)

@@ -32,6 +32,7 @@ __all__ = [
     "Verdict",
 ]
 
+Media = Literal["image/png", "image/jpeg", "image/svg+xml"]
 NodeState = Literal["same", "rerun", "added", "removed", "output"]
 PairState = Literal["same", "changed", "added", "removed"]
 PlotKind = Literal["line", "points", "bar", "matrix"]
@@ -216,7 +217,7 @@ class PicturePair:
 
     name: str
     """Path of the file."""
-    media: Literal["image/png", "image/jpeg", "image/svg+xml"]
+    media: Media
     """What it is."""
     state: PairState
     """`same` when both sides have the same bytes."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping
+from typing import cast
 
 from mlops_kit.artifacts.dvcfiles import LockedStage
-from mlops_kit.compare.model import PipelineNode, StageChange
+from mlops_kit.compare.model import NodeState, PipelineNode, StageChange
 
 
 def build_pipeline(
@@ -24,10 +25,10 @@ def build_pipeline(
     nodes = []
     for name in _sorted(before):
         change = by_name.get(name)
-        state = change.kind if change else "same"
-        nodes.append(
-            PipelineNode(name, tuple(sorted(before[name])), state, change.reasons if change else ())  # type: ignore[arg-type]
-        )
+        state = (
+            cast(NodeState, change.kind) if change else "same"
+        )  # a change's kinds are some of a node's states
+        nodes.append(PipelineNode(name, tuple(sorted(before[name])), state, change.reasons if change else ()))
     return tuple(nodes)
 
 

@@ -8,9 +8,10 @@ import posixpath
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from mlops_kit.artifacts.plots import PlotFile, Record, read_records
-from mlops_kit.compare.model import PairState, PicturePair, PlotCell, PlotKind, PlotPair, PlotSeries
+from mlops_kit.compare.model import Media, PairState, PicturePair, PlotCell, PlotKind, PlotPair, PlotSeries
 from mlops_kit.errors import BadDataError
 
 MAX_POINTS = 200
@@ -209,9 +210,9 @@ def _made(name: str, old: _Drawn | None, new: _Drawn | None) -> PlotPair:
     return PlotPair(name, *shown.labels, shown.kind, state, (*base, *head), tuple(cells))
 
 
-def _series(side: str, drawn: _Drawn) -> tuple[PlotSeries, ...]:
+def _series(side: Literal["base", "head"], drawn: _Drawn) -> tuple[PlotSeries, ...]:
     return tuple(
-        PlotSeries(side, label, tuple((_rounded(x), _rounded(y)) for x, y in thin(points, MAX_POINTS)))  # type: ignore[arg-type]
+        PlotSeries(side, label, tuple((_rounded(x), _rounded(y)) for x, y in thin(points, MAX_POINTS)))
         for label, points in drawn.lines.items()
     )
 
@@ -250,7 +251,8 @@ def _pictures(old: Sequence[PlotFile], new: Sequence[PlotFile], notes: list[str]
             notes.append(f"picture {path} is too large for a report ({size // 1000:,} kB)")
             shown, size = [b"", b""], 0
         room -= size
-        pairs.append(PicturePair(path, media, state, *(base64.b64encode(s).decode("ascii") for s in shown)))  # type: ignore[arg-type]
+        was, now = (base64.b64encode(image).decode("ascii") for image in shown)
+        pairs.append(PicturePair(path, media, state, was, now))
     return pairs
 
 
@@ -268,7 +270,7 @@ def _image(plot: PlotFile | None, side: str, notes: list[str]) -> bytes | None:
     return content
 
 
-def _media(content: bytes) -> str | None:
+def _media(content: bytes) -> Media | None:
     """Return the media type that the bytes themselves show; a name's ending proves nothing."""
     if content.startswith(b"\x89PNG\r\n\x1a\n"):
         return "image/png"

@@ -27,13 +27,6 @@ def check_stages(stages: Sequence[Stage], root: Path) -> None:
         ) from None
 
 
-def stage_order(stages: Sequence[Stage]) -> tuple[str, ...]:
-    """Return the names of `stages` so that each comes after those it reads from."""
-    writers = _writers(stages)
-    graph = {stage.name: {writers[dep] for dep in stage.deps if dep in writers} for stage in stages}
-    return tuple(TopologicalSorter(graph).static_order())
-
-
 def _writers(stages: Sequence[Stage]) -> Mapping[str, str]:
     writers: dict[str, str] = {}
     for stage in stages:

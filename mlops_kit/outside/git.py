@@ -134,11 +134,6 @@ def list_tree(root: Path, sha: str) -> TreeListing:
     return TreeListing(tuple(path for _, _, path in entries if path not in links), links)
 
 
-def list_files(root: Path, sha: str) -> list[str]:
-    """Return the files of a commit below `root`, relative to `root`."""
-    return list(list_tree(root, sha).files)
-
-
 def top_level(root: Path) -> Path:
     """Return the top folder of the work tree around `root`. Raises UsageError outside of one."""
     if root.is_dir():

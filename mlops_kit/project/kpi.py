@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from mlops_kit.artifacts.side import Unreadable
@@ -42,16 +42,11 @@ def check_kpis(root: Path, head: str | None = None, base: str | None = None) -> 
     root = find_root(root)
     made = compare_commits(root, base, head)
     if not made.kpis and not made.unreadable:
+        example = made.metrics[0].name if made.metrics else "accuracy"
         raise UsageError(
             f"there is no {KPIS} with promises in {root if head is None else head}",
-            fix=f"write one, such as:  kpis: [{{metric: {_an_example(made.metrics)}, min: 0.7}}]",
+            fix=f"write one, such as:  kpis: [{{metric: {example}, min: 0.7}}]",
         )
     label = made.base.label if made.base else None
     named = made.base.sha[:9] if made.base and made.base.sha.startswith(label or "-") else label
-    results = tuple(replace(result, owner=result.owner or "") for result in made.kpis)
-    return KpiCheck(made.head.label, named, results, made.unreadable)
-
-
-def _an_example(metrics: object) -> str:
-    names = [diff.name for diff in metrics] if isinstance(metrics, tuple) else []
-    return next(iter(names), "accuracy")
+    return KpiCheck(made.head.label, named, made.kpis, made.unreadable)

@@ -218,7 +218,8 @@ def _stage_rows(comparison: Comparison) -> Sequence[Row]:
 def _plots(comparison: Comparison) -> str:
     drawn, pictures = draw_plots(comparison), draw_pictures(comparison.pictures)
     made = f'<div class="plots">{drawn}{pictures}</div>' if drawn or pictures else ""
-    changed = any(one.state != "same" for one in (*comparison.plots, *comparison.pictures))  # type: ignore[attr-defined]
+    states = [*(plot.state for plot in comparison.plots), *(picture.state for picture in comparison.pictures)]
+    changed = any(state != "same" for state in states)
     title = f"Plots: {text.plot_words(comparison)}"
     return section(title, made) if changed else fold(title, made)
 
