@@ -73,6 +73,8 @@ class DvcConfig:
     """Remote name -> url; relative paths are relative to .dvc."""
     verify: frozenset[str] = frozenset()
     """Remotes whose downloads are checked."""
+    default: str = ""
+    """Remote that is used when none is named; empty when none is set."""
 
 
 def read_pipeline(
@@ -212,7 +214,8 @@ def read_config(*texts: str) -> DvcConfig:
             remotes[name] = parser.get(section, "url", fallback="")
             if parser.getboolean(section, "verify", fallback=False):
                 verify.add(name)
-    return DvcConfig(parser.get("cache", "dir", fallback="cache"), remotes, frozenset(verify))
+    default = parser.get("core", "remote", fallback="")
+    return DvcConfig(parser.get("cache", "dir", fallback="cache"), remotes, frozenset(verify), default)
 
 
 def _locked(stage: Mapping[str, Any], folder: str) -> LockedStage:

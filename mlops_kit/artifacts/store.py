@@ -83,6 +83,12 @@ def open_store(root: Path) -> Store:
     return Store(tuple(folders), any("://" in url for url in urls) or bool(shared.remotes))
 
 
+def read_settings(root: Path) -> DvcConfig:
+    """Return the settings of the DVC repository at `root`: those of the machine, the user, the project and its local file."""
+    dvc = root / ".dvc"
+    return _remotes(*reversed(_user_configs()), dvc / "config", dvc / "config.local")
+
+
 def _remotes(*configs: Path) -> DvcConfig:
     return read_config(*(path.read_text(encoding="utf-8") for path in configs if path.is_file()))
 

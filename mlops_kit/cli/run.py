@@ -108,6 +108,12 @@ def _print_report(console: Console, report: RunReport) -> None:
 
     if report.regenerated:
         console.print(f"rebuilt first: {', '.join(report.regenerated)}", style="dim", highlight=False)
+    for path in report.shown:
+        console.print(
+            f"{path} was edited without a change of its size and time; it has a new time now, so that DVC sees the edit",
+            markup=False,
+            highlight=False,
+        )
     repro = report.repro
     if repro.code != 0:
         console.print(
@@ -147,6 +153,7 @@ def _as_json(report: RunReport) -> str:
         "cached": list(repro.cached),
         "unchanged": list(repro.skipped),
         "regenerated": list(report.regenerated),
+        "shown": list(report.shown),
         "metrics": dict(report.metrics),
         "kpis": list(report.kpis),
     }

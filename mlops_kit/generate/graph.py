@@ -44,7 +44,10 @@ def _writers(stages: Sequence[Stage]) -> Mapping[str, str]:
 def _check_inputs(stages: Sequence[Stage], writers: Mapping[str, str], root: Path) -> None:
     for stage in stages:
         for dep in stage.deps:
-            if dep in writers or (root / dep).exists() or any(dep.startswith(f"{path}/") for path in writers):
+            here = (root / dep).exists() or (
+                root / f"{dep}.dvc"
+            ).exists()  # in a clone the data of a .dvc file
+            if dep in writers or here or any(dep.startswith(f"{path}/") for path in writers):
                 continue
             if dep.startswith(GENERATED_FOLDERS) and not dep.startswith("data/source/"):
                 raise SpecError(

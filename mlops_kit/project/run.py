@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mlops_kit.artifacts.run_checks import confirm_run, prepare_run
 from mlops_kit.artifacts.side import read_side
 from mlops_kit.errors import ExitCode, UsageError
 from mlops_kit.outside.dvc import ReproResult, StageEvent, reproduce
@@ -29,6 +30,8 @@ class RunReport:
     """All metrics after the run, by name."""
     kpis: tuple[Mapping[str, Any], ...]
     """The KPI results of the `validate` stage."""
+    shown: tuple[str, ...] = ()
+    """Files that were edited without a change of size and time, which DVC would not have seen; they have a fresh time now."""
 
     @property
     def exit_code(self) -> ExitCode:
@@ -64,7 +67,8 @@ def run_project(
     """Bring the project at `root` up to date.
 
     Raises UsageError for an unknown stage, StaleError when a generated file was edited by hand (nothing is run then), SpecError
-    when a project file cannot be used.
+    when a project file cannot be used, BadDataError for a file that was replaced by another one of the same MD5, OutsideError when
+    DVC said that it was done and something that dvc.lock names is not whole.
     """
     from mlops_kit.spec.load import read_lifecycle
 
@@ -73,6 +77,7 @@ def run_project(
     if unknown:
         raise UsageError(f"no stage `{unknown[0]}` in mlops.yaml", fix=f"one of: {', '.join(stages)}")
     changed = write_files(root, desired_files(root))
+    shown = prepare_run(root)
     repro = reproduce(
         root,
         targets=options.targets,
@@ -84,8 +89,9 @@ def run_project(
     )
     regenerated = tuple(file.path for file in changed if file.state is not FileState.CURRENT)
     if repro.code != 0:
-        return RunReport(repro, regenerated, {}, ())
-    return RunReport(repro, regenerated, read_side(root, None).metrics, read_kpi_results(root))
+        return RunReport(repro, regenerated, {}, (), shown)
+    confirm_run(root, repro, whole=not options.targets, elsewhere=options.pull)
+    return RunReport(repro, regenerated, read_side(root, None).metrics, read_kpi_results(root), shown)
 
 
 def read_kpi_results(root: Path) -> tuple[Mapping[str, Any], ...]:
