@@ -85,7 +85,7 @@ def reproduce(
     flags = [f for on, f in ((pull, "--pull"), (allow_missing, "--allow-missing"), (force, "--force")) if on]
     reader = _ReproReader(on_event, on_line)
     command = ["repro", *flags, *(["--", *targets] if targets else ["--all-pipelines"])]
-    code = _dvc(root, command, reader.read, programs)
+    code = _dvc(root, command, reader.read, programs, guarded=True)
     return reader.finish(code)
 
 
@@ -140,10 +140,15 @@ def dvc_environment(programs: Path | None = None) -> dict[str, str]:
 
 
 def _dvc(
-    root: Path, arguments: list[str], on_line: Callable[[str], None], programs: Path | None = None
+    root: Path,
+    arguments: list[str],
+    on_line: Callable[[str], None],
+    programs: Path | None = None,
+    *,
+    guarded: bool = False,
 ) -> int:
     command = [sys.executable, "-m", "dvc", *arguments]
-    return stream_command(command, cwd=root, env=dvc_environment(programs), on_line=on_line)
+    return stream_command(command, cwd=root, env=dvc_environment(programs), on_line=on_line, guarded=guarded)
 
 
 class _ReproReader:

@@ -42,7 +42,7 @@ class RunReport:
         return ExitCode.KPI_BREACH if any(kpi["status"] == "fail" for kpi in self.kpis) else ExitCode.OK
 
 
-_STAGE_CODES = frozenset({ExitCode.USAGE, ExitCode.BAD_DATA, ExitCode.STALE})
+_STAGE_CODES = frozenset({ExitCode.USAGE, ExitCode.BAD_DATA, ExitCode.STALE, ExitCode.REFUSED})
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ MARK = "MLOPS_KIT_STAGE"
 # Needed to find programs, libraries, temporary folders and the user's caches; they do not reach results.
 PASSED = (
     "PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "TEMP", "TMP", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE",
-    "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "APPDATA", "LOCALAPPDATA", "USERPROFILE", "PATHEXT", "COMSPEC", "CI",
+    "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "APPDATA", "LOCALAPPDATA", "USERPROFILE", "PATHEXT", "COMSPEC", "CI", "DVC_STAGE",
 )  # fmt: skip
 
 

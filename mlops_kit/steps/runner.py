@@ -53,11 +53,14 @@ def run(function: Callable[..., Any]) -> None:
 def run_stage(function: Callable[..., Any], stage: str, *, root: Path) -> None:
     """Run `function` as `stage` of the project at `root`, in the fixed stage environment.
 
-    Raises StaleError when the environment is not the recorded one, SpecError and BadDataError when inputs cannot be used.
+    Raises StaleError when the environment is not the recorded one, SpecError and BadDataError when inputs cannot be used,
+    RefusedError when another process still runs the stage.
     """
+    from mlops_kit.outside.hold import hold_stage
     from mlops_kit.spec.load import read_lifecycle
     from mlops_kit.steps.environment import ensure_stage_environment
 
+    hold_stage(root, stage)
     lifecycle = read_lifecycle(root)
     ensure_stage_environment(threads=lifecycle.runtime.threads)
     _limit_arrow_threads(lifecycle.runtime.threads)
