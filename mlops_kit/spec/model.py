@@ -96,6 +96,11 @@ class StepUse:
     """Metric files that a `cmd` stage writes."""
     params: tuple[str, ...] = ()
     """Sections of params.yaml that a `cmd` stage reads."""
+    environment: tuple[str, ...] = ()
+    """Environment variables that the stage gets beside the fixed ones: credentials, addresses. Their values are recorded nowhere and no change
+    of them reruns the stage; what changes a result belongs in params.yaml."""
+    network: bool = False
+    """Whether the stage may use the network; without it a connection is reported, and refused by `run --hermetic`."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 MARK = "MLOPS_KIT_STAGE"
 
@@ -16,13 +16,16 @@ MARK = "MLOPS_KIT_STAGE"
 PASSED = (
     "PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "TEMP", "TMP", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE",
     "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "APPDATA", "LOCALAPPDATA", "USERPROFILE", "PATHEXT", "COMSPEC", "CI", "DVC_STAGE",
+    "MLOPS_KIT_WATCH", "MLOPS_KIT_WATCH_MECHANISMS", "MLOPS_KIT_TRACE",
 )  # fmt: skip
 
 
-def stage_environment(base: Mapping[str, str], *, threads: int = 1) -> dict[str, str]:
+def stage_environment(
+    base: Mapping[str, str], *, threads: int = 1, declared: Sequence[str] = ()
+) -> dict[str, str]:
     """Return the environment of a stage, made from `base`: the passed names of it, and the fixed values.
 
-    `threads` is what numeric libraries may use, as the project declares it.
+    `threads` is what numeric libraries may use, as the project declares it; `declared` are further names that the step asks for.
     """
     count = str(threads)
     fixed = {
@@ -48,19 +51,25 @@ def stage_environment(base: Mapping[str, str], *, threads: int = 1) -> dict[str,
     }
     passed = {name: base[name] for name in PASSED if name in base}
     # Secrets and switches that a step declares are named by the project: MLOPS_KIT_PASS=NAME,NAME.
-    extra = [name for name in base.get("MLOPS_KIT_PASS", "").split(",") if name in base]
+    named = [*base.get("MLOPS_KIT_PASS", "").split(","), *declared]
+    extra = [name for name in named if name in base]
     return {**passed, **{name: base[name] for name in extra}, **fixed}
 
 
-def ensure_stage_environment(*, threads: int = 1) -> None:
+def ensure_stage_environment(*, threads: int = 1, declared: Sequence[str] = (), stage: str = "") -> None:
     """Start this very command again in the stage environment, unless it already runs in it.
 
+    `declared` are the environment variables that the step asks for; as `stage`, unless it is empty, what the process uses is watched.
     Does not return when it starts again: on Windows the exit code of the second process is passed on.
     """
     if os.environ.get(MARK) == str(threads) and sys.flags.hash_randomization == 0:
         return
-    environment = stage_environment(os.environ, threads=threads)
+    environment = stage_environment(os.environ, threads=threads, declared=declared)
     arguments = [sys.executable, *sys.orig_argv[1:]]
+    if stage and environment.get("MLOPS_KIT_WATCH") != "off":
+        from mlops_kit.steps.watch.start import watched_arguments
+
+        arguments = [sys.executable, *watched_arguments(stage)]
     sys.stdout.flush()
     sys.stderr.flush()
     if os.name == "nt":

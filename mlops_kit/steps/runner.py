@@ -8,11 +8,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from mlops_kit.artifacts.kinds import KINDS, load_artifact, save_artifact
 from mlops_kit.errors import MlopsKitError, SpecError, StaleError
+from mlops_kit.spec.model import StepUse
 from mlops_kit.steps.contract import StepContract, read_contract
+
+if TYPE_CHECKING:
+    from mlops_kit.steps.watch.declared import Declared
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -59,23 +63,24 @@ def run_stage(function: Callable[..., Any], stage: str, *, root: Path) -> None:
     from mlops_kit.outside.hold import hold_stage
     from mlops_kit.spec.load import read_lifecycle
     from mlops_kit.steps.environment import ensure_stage_environment
+    from mlops_kit.steps.watch import watching
 
     hold_stage(root, stage)
     lifecycle = read_lifecycle(root)
-    ensure_stage_environment(threads=lifecycle.runtime.threads)
+    use = lifecycle.steps.get(stage, StepUse())
+    ensure_stage_environment(threads=lifecycle.runtime.threads, declared=use.environment, stage=stage)
     _limit_arrow_threads(lifecycle.runtime.threads)
     if stage not in lifecycle.steps:
         known = ", ".join(lifecycle.steps)
         raise SpecError(f"no stage `{stage}`", where="mlops.yaml", fix=f"one of: {known}")
     contract = read_contract(Path(function.__code__.co_filename))
     check_environment(root, stage)
-    use = lifecycle.steps[stage]
-    values = [
-        load_artifact(ref.kind, root / KINDS[ref.kind].locate(use.inputs.get(ref.name, ref.name)))
-        for ref in contract.inputs
-    ]
-    result = function(*values, **_settings(function, contract, stage, root))
-    _write_outputs(contract, use.outputs, result, root)
+    with watching(root, _declared(function, contract, stage, use, root)) as watch:
+        values = [load_artifact(kind, root / path) for kind, path in _input_paths(contract, use)]
+        result = function(*values, **_settings(function, contract, stage, root))
+        if watch:
+            watch.check()
+        _write_outputs(contract, use.outputs, result, root)
 
 
 def check_environment(root: Path, stage: str) -> None:
@@ -97,6 +102,28 @@ def check_environment(root: Path, stage: str) -> None:
             f"the installed packages are not the recorded ones: {different}",
             fix="install the recorded versions (uv sync), or accept the installed ones with `mlops-kit generate`",
         )
+
+
+def _input_paths(contract: StepContract, use: StepUse) -> list[tuple[str, str]]:
+    """Return kind and path of each input."""
+    return [(ref.kind, KINDS[ref.kind].locate(use.inputs.get(ref.name, ref.name))) for ref in contract.inputs]
+
+
+def _declared(
+    function: Callable[..., Any], contract: StepContract, stage: str, use: StepUse, root: Path
+) -> Declared:
+    """Return what dvc.yaml declares for `stage`, or the signature where the stage is not in it."""
+    from mlops_kit.steps.watch.declared import declare, declared_in_pipeline
+
+    file = Path(function.__code__.co_filename).resolve()
+    own = [file.relative_to(root.resolve()).as_posix()] if root.resolve() in file.parents else []
+    return declared_in_pipeline(root, stage) or declare(
+        stage,
+        deps=[*own, *use.deps, *(path for _, path in _input_paths(contract, use))],
+        outs=[KINDS[ref.kind].locate(use.outputs.get(ref.name, ref.name)) for ref in contract.outputs],
+        environment=use.environment,
+        network=use.network,
+    )
 
 
 def _settings(function: Callable[..., Any], contract: StepContract, stage: str, root: Path) -> dict[str, Any]:
