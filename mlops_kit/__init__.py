@@ -11,15 +11,21 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from mlops_kit.artifacts import canonical
+    from mlops_kit.artifacts.canonical.dispatch import write
     from mlops_kit.artifacts.canonical.model import TRUSTED_TYPES, dump_model
     from mlops_kit.artifacts.canonical.text import canonical_json
     from mlops_kit.artifacts.columns import cast_column, profile_table
     from mlops_kit.artifacts.kinds import (
+        Array,
         Arrow,
         Bundle,
+        Csv,
         Curve,
+        Database,
         Document,
         Figure,
+        Html,
         InputFile,
         Manifests,
         Metrics,
@@ -41,7 +47,7 @@ if TYPE_CHECKING:
 _KINDS = "mlops_kit.artifacts.kinds"
 _HOMES = {
     **dict.fromkeys(
-        ("Arrow", "Bundle", "Curve", "Document", "Figure", "InputFile", "Manifests", "Metrics", "Model", "Partitions", "Predictions",
+        ("Array", "Arrow", "Bundle", "Csv", "Curve", "Database", "Document", "Figure", "Html", "InputFile", "Manifests", "Metrics", "Model", "Partitions", "Predictions",
          "Table", "Text"), _KINDS),
     **dict.fromkeys(("Column", "Kpis", "Schema", "Task"), "mlops_kit.spec.model"),
     **dict.fromkeys(("run", "step"), "mlops_kit.steps.runner"),
@@ -58,17 +64,22 @@ _HOMES = {
     "open_source": "mlops_kit.artifacts.source",
     "profile_table": "mlops_kit.artifacts.columns",
     "read_table": "mlops_kit.artifacts.source",
+    "write": "mlops_kit.artifacts.canonical.dispatch",
 }  # fmt: skip
 
 __all__ = [
     "TRUSTED_TYPES",
+    "Array",
     "Arrow",
     "BadDataError",
     "Bundle",
     "Column",
+    "Csv",
     "Curve",
+    "Database",
     "Document",
     "Figure",
+    "Html",
     "InputFile",
     "Kpis",
     "Manifests",
@@ -81,6 +92,7 @@ __all__ = [
     "Table",
     "Task",
     "Text",
+    "canonical",
     "canonical_json",
     "cast_column",
     "compute_metrics",
@@ -93,10 +105,13 @@ __all__ = [
     "read_table",
     "run",
     "step",
+    "write",
 ]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "canonical":  # a module, not a name in one
+        return import_module("mlops_kit.artifacts.canonical")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(_HOMES[name]), name)

@@ -14,12 +14,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from typing import TypeAlias
 
+    import numpy as np
     import pandas as pd
     import pyarrow as pa
 
     from mlops_kit.artifacts.tables import PartitionSet
 
     Table: TypeAlias = pd.DataFrame
+    Csv: TypeAlias = pd.DataFrame
+    Array: TypeAlias = np.ndarray[Any, Any]
+    Database: TypeAlias = Mapping[str, pd.DataFrame]
+    Html: TypeAlias = str
     Arrow: TypeAlias = pa.Table
     Predictions: TypeAlias = pa.Table
     Partitions: TypeAlias = PartitionSet
@@ -39,6 +44,18 @@ else:
 
     class Arrow:
         """A pyarrow Table in `data/<name>.parquet`; the same file as Table, without loading pandas."""
+
+    class Csv:
+        """A pandas DataFrame in `data/<name>.csv`, for tools that read nothing else; types are guessed anew when it is read."""
+
+    class Array:
+        """A NumPy array in `data/<name>.npy`."""
+
+    class Database:
+        """Tables by name in `data/<name>.sqlite`: written from and read as {table: pandas DataFrame}."""
+
+    class Html:
+        """A page in `reports/<name>.html`: written from a text, a pandas DataFrame or a Styler, read as its text."""
 
     class Predictions:
         """A pyarrow Table of per-row predictions in `data/<name>.parquet`."""
@@ -101,6 +118,10 @@ KINDS: dict[str, Kind] = {
     for kind in (
         Kind("Table", "data/{name}.parquet", packages=("pandas", "pyarrow")),
         Kind("Arrow", "data/{name}.parquet", packages=("pyarrow",)),
+        Kind("Csv", "data/{name}.csv", packages=("pandas",)),
+        Kind("Array", "data/{name}.npy", packages=("numpy",)),
+        Kind("Database", "data/{name}.sqlite", packages=("pandas",)),
+        Kind("Html", "reports/{name}.html", packages=("pandas",)),
         Kind("Predictions", "data/{name}.parquet", type="predictions", packages=("pyarrow",)),
         Kind("Partitions", "data/{name}/", packages=("pyarrow",)),
         Kind("Model", "models/{name}.skops", packages=("scikit-learn", "skops")),

@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import shutil
+import sqlite3
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
@@ -13,6 +14,8 @@ from typing import Any
 
 from mlops_kit.artifacts import tables
 from mlops_kit.artifacts.canonical import figures, text
+from mlops_kit.artifacts.canonical.databases import read_tables
+from mlops_kit.artifacts.canonical.dispatch import encode
 from mlops_kit.artifacts.canonical.model import dump_model, load_model
 from mlops_kit.errors import BadDataError
 
@@ -68,6 +71,10 @@ def _write_figure(value: Any, path: Path) -> None:
     path.write_text(figures.svg_text(value), encoding="utf-8", newline="\n")
 
 
+def _write_by_ending(value: Any, path: Path) -> None:
+    path.write_bytes(encode(path.name, value))
+
+
 def _write_folder(value: Any, path: Path) -> None:
     _expect(value, Mapping, "folder", path)
     for name, content in value.items():
@@ -100,7 +107,48 @@ def _read_curve(path: Path) -> list[dict[str, Any]]:
 
 
 def _read_text(path: Path) -> str:
-    return path.read_text(encoding="utf-8")
+    return _present(path).read_text(encoding="utf-8")
+
+
+def _read_csv(path: Path) -> Any:
+    import pandas as pd
+
+    try:
+        return pd.read_csv(_present(path))
+    except ValueError as error:
+        raise BadDataError(
+            f"{path}: not a readable CSV file ({error})", fix="mlops-kit run --force"
+        ) from error
+
+
+def _read_array(path: Path) -> Any:
+    import numpy as np
+
+    try:
+        return np.load(_present(path), allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise BadDataError(
+            f"{path}: not a readable npy file ({error})", fix="mlops-kit run --force"
+        ) from error
+
+
+def _read_database(path: Path) -> dict[str, Any]:
+    import pandas as pd
+
+    if not _present(path).stat().st_size:  # for SQLite a database without tables
+        raise BadDataError(f"{path}: empty", fix="mlops-kit run --force")
+    try:
+        return {name: pd.DataFrame(rows, columns=columns) for name, columns, rows in read_tables(path)}
+    except sqlite3.Error as error:
+        raise BadDataError(
+            f"{path}: not a readable database ({error})", fix="mlops-kit run --force"
+        ) from error
+
+
+def _present(path: Path) -> Path:
+    if not path.is_file():
+        raise BadDataError(f"{path}: no such file", fix="mlops-kit run")
+    return path
 
 
 def _read_folder(path: Path) -> Path:
@@ -119,6 +167,10 @@ def _expect(value: Any, kind: type, name: str, path: Path) -> None:
 READERS: dict[str, Callable[[Path], Any]] = {
     "Table": tables.read_frame,
     "Arrow": tables.read_parquet,
+    "Csv": _read_csv,
+    "Array": _read_array,
+    "Database": _read_database,
+    "Html": _read_text,
     "Predictions": tables.read_parquet,
     "Partitions": tables.read_partitions,
     "Model": _read_model,
@@ -134,6 +186,10 @@ READERS: dict[str, Callable[[Path], Any]] = {
 WRITERS: dict[str, Callable[[Any, Path], None]] = {
     "Table": tables.write_frame,
     "Arrow": tables.write_parquet,
+    "Csv": _write_by_ending,
+    "Array": _write_by_ending,
+    "Database": _write_by_ending,
+    "Html": _write_by_ending,
     "Predictions": tables.write_parquet,
     "Partitions": tables.write_partitions,
     "Model": _write_model,

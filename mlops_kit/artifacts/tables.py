@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlops_kit.artifacts.canonical.parquet import arrow_table, write_arrow
 from mlops_kit.artifacts.canonical.text import canonical_json_line
 from mlops_kit.errors import BadDataError
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MANIFEST = "manifest.jsonl"
-ROW_GROUP = 65_536
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,7 @@ def write_parquet(table: pa.Table, path: Path) -> None:
 
     pandas' own metadata is dropped: it repeats the schema and carries the pandas version.
     """
-    import pyarrow.parquet as pq
-
-    metadata = {k: v for k, v in (table.schema.metadata or {}).items() if k != b"pandas"}
-    plain = table.replace_schema_metadata(metadata or None)
-    pq.write_table(
-        plain, path, compression="zstd", compression_level=3, row_group_size=ROW_GROUP, version="2.6"
-    )
+    write_arrow(table, path)
 
 
 def read_parquet(path: Path) -> pa.Table:
@@ -71,11 +65,7 @@ def read_frame(path: Path) -> pd.DataFrame:
 
 def write_frame(frame: pd.DataFrame, path: Path) -> None:
     """Write a pandas DataFrame to `path`; a default index is dropped, any other index is kept as columns."""
-    import pandas as pd
-    import pyarrow as pa
-
-    plain = frame if isinstance(frame.index, pd.RangeIndex) else frame.reset_index()
-    write_parquet(pa.Table.from_pandas(plain, preserve_index=False, nthreads=1), path)
+    write_arrow(arrow_table(frame), path)
 
 
 def write_partitions(value: PartitionSet, path: Path) -> None:

@@ -1,4 +1,8 @@
-"""Matplotlib figures whose bytes depend on what is drawn: no dates, no random ids."""
+"""Matplotlib figures whose bytes depend on what is drawn: no dates, no random ids.
+
+Without this SVG files differ on every run (the date and random ids of clip paths), PDF files too (the date of creation), and all
+three name the version of matplotlib.
+"""
 
 from __future__ import annotations
 
@@ -22,4 +26,16 @@ def png_bytes(figure: Any, *, dpi: int = 100) -> bytes:
     """Return a matplotlib figure as PNG of `dpi` dots per inch, without the software's name."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def pdf_bytes(figure: Any) -> bytes:
+    """Return a matplotlib figure as PDF, without the date of creation and the software's name; fonts are embedded as outlines."""
+    import matplotlib as mpl
+
+    buffer = io.BytesIO()
+    with mpl.rc_context({"pdf.fonttype": 3, "pdf.compression": 6}):
+        figure.savefig(
+            buffer, format="pdf", metadata={"CreationDate": None, "Creator": None, "Producer": None}
+        )
     return buffer.getvalue()

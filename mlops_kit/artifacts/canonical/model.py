@@ -6,9 +6,11 @@ replaced by numbers in the order in which they first appear, and the zip is writ
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import zipfile
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -74,6 +76,7 @@ def canonicalize_skops(raw: bytes) -> bytes:
     with zipfile.ZipFile(io.BytesIO(raw)) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     schema = json.loads(members.pop(SCHEMA))
+    _order_sets(schema, members)
     numbers: dict[str, str] = {}
     schema = _renumber(schema, numbers)
     renamed = {_rename(name, numbers): content for name, content in members.items()}
@@ -99,15 +102,49 @@ def _renumber(node: Any, numbers: dict[str, str]) -> Any:
         # of a number, so each plain value gets a number of its own.
         result["__id__"] = int(numbers.setdefault(f"plain {len(numbers)}", str(len(numbers) + 1)))
     if result.get("__class__") == "_BinMapper":
-        _forget_threads(result)
+        _fix_plain(result, "n_threads", "1")
+    if str(result.get("__module__")).startswith("sklearn.feature_extraction."):
+        _fix_plain(result, "_stop_words_id", "0")
     return result
 
 
-def _forget_threads(node: dict[str, Any]) -> None:
-    # The number of threads of the fitting run is no part of the model; predictions do not depend on it.
-    content = node.get("content", {}).get("content", {})
-    if "n_threads" in content:
-        content["n_threads"]["content"] = "1"
+def _fix_plain(node: dict[str, Any], name: str, content: str) -> None:
+    """Set what an estimator keeps of the process that fitted it: the number of threads, the address of its stop words.
+
+    Neither is part of the model. No object lives at 0, so a vectorizer checks its stop words once more, as it does after every load.
+    """
+    attributes = (node.get("content") or {}).get("content")
+    if isinstance(attributes, dict) and name in attributes:
+        attributes[name]["content"] = content
+
+
+def _order_sets(node: Any, members: Mapping[str, bytes]) -> None:
+    """Give the sets below `node` an order; skops writes their items in that of the hash seed."""
+    for child in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        _order_sets(child, members)
+    if not isinstance(node, dict):
+        return
+    if node.get("__loader__") == "SetNode":
+        node["content"].sort(key=lambda item: _sort_key(item, members))
+    elif node.get("__class__") == "frozenset" and node.get("__loader__") == "ConstructorFromReduceNode":
+        for argument in node["content"]["content"]:
+            argument["content"].sort(key=lambda item: _sort_key(item, members))
+
+
+def _sort_key(node: Any, members: Mapping[str, bytes]) -> str:
+    """Return a text that depends on the value of a node alone: without addresses, with contents instead of file names."""
+    if isinstance(node, list):
+        return f"[{','.join(_sort_key(item, members) for item in node)}]"
+    if not isinstance(node, dict):
+        return repr(node)
+    parts = {
+        key: hashlib.sha256(members[item]).hexdigest()
+        if key == "file" and item in members
+        else _sort_key(item, members)
+        for key, item in node.items()
+        if key != "__id__"
+    }
+    return repr(sorted(parts.items()))
 
 
 def _rename(name: str, numbers: dict[str, str]) -> str:
