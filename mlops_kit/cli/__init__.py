@@ -6,7 +6,20 @@ import sys
 from importlib import import_module
 
 # One file per command group; each has `register(app)`.
-GROUPS = ("init", "adopt", "run", "compare", "log", "kpi", "generate", "eject", "ci", "doctor", "help")
+GROUPS = (
+    "init",
+    "adopt",
+    "run",
+    "compare",
+    "log",
+    "reproduce",
+    "kpi",
+    "generate",
+    "eject",
+    "ci",
+    "doctor",
+    "help",
+)
 
 EPILOG = "Exit codes: `mlops-kit help exit-codes`. Each command has examples: `mlops-kit COMMAND --help`."
 

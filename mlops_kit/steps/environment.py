@@ -10,6 +10,8 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 
+from mlops_kit.steps.perturbation import VARIABLE, perturbed_variables
+
 MARK = "MLOPS_KIT_STAGE"
 
 # Needed to find programs, libraries, temporary folders and the user's caches; they do not reach results.
@@ -53,7 +55,7 @@ def stage_environment(
     # Secrets and switches that a step declares are named by the project: MLOPS_KIT_PASS=NAME,NAME.
     named = [*base.get("MLOPS_KIT_PASS", "").split(","), *declared]
     extra = [name for name in named if name in base]
-    return {**passed, **{name: base[name] for name in extra}, **fixed}
+    return {**passed, **{name: base[name] for name in extra}, **fixed, **perturbed_variables(base)}
 
 
 def ensure_stage_environment(*, threads: int = 1, declared: Sequence[str] = (), stage: str = "") -> None:
@@ -62,7 +64,8 @@ def ensure_stage_environment(*, threads: int = 1, declared: Sequence[str] = (), 
     `declared` are the environment variables that the step asks for; as `stage`, unless it is empty, what the process uses is watched.
     Does not return when it starts again: on Windows the exit code of the second process is passed on.
     """
-    if os.environ.get(MARK) == str(threads) and sys.flags.hash_randomization == 0:
+    seeded = sys.flags.hash_randomization == 0 or VARIABLE in os.environ
+    if os.environ.get(MARK) == str(threads) and seeded:
         return
     environment = stage_environment(os.environ, threads=threads, declared=declared)
     arguments = [sys.executable, *sys.orig_argv[1:]]

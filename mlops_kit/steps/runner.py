@@ -5,6 +5,7 @@ A step file is its own entry point: its last lines call `run(function)`, so trac
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -69,7 +70,7 @@ def run_stage(function: Callable[..., Any], stage: str, *, root: Path) -> None:
     lifecycle = read_lifecycle(root)
     use = lifecycle.steps.get(stage, StepUse())
     ensure_stage_environment(threads=lifecycle.runtime.threads, declared=use.environment, stage=stage)
-    _limit_arrow_threads(lifecycle.runtime.threads)
+    _limit_arrow_threads(int(os.environ["ARROW_NUM_THREADS"]))
     if stage not in lifecycle.steps:
         known = ", ".join(lifecycle.steps)
         raise SpecError(f"no stage `{stage}`", where="mlops.yaml", fix=f"one of: {known}")
