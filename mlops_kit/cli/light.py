@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     import typer
 
 # Command -> the module with the function of that name; such modules do not import typer.
-LIGHT = {"compare": "mlops_kit.cli.compare", "log": "mlops_kit.cli.log"}
+LIGHT = {
+    "compare": "mlops_kit.cli.compare",
+    "generate": "mlops_kit.cli.generate",
+    "log": "mlops_kit.cli.log",
+}
 
 Command = Callable[..., int]
 

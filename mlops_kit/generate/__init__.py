@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from mlops_kit.generate.graph import check_stages
-from mlops_kit.generate.plan import Sources, plan_stages
+from mlops_kit.generate.notes import plan_notes
+from mlops_kit.generate.plan import Plan, Sources, plan_stages
 from mlops_kit.generate.render import PIPELINE, PROVENANCE, render_pipeline, render_provenance
 
-__all__ = ["PIPELINE", "PROVENANCE", "Sources", "generate_pipeline"]
+__all__ = [
+    "PIPELINE",
+    "PROVENANCE",
+    "Plan",
+    "Sources",
+    "generate_pipeline",
+    "plan_notes",
+    "plan_stages",
+    "render_plan",
+]
 
 
 def generate_pipeline(sources: Sources) -> dict[str, str]:
@@ -14,9 +24,13 @@ def generate_pipeline(sources: Sources) -> dict[str, str]:
 
     Raises SpecError, naming the file and what mends it, when the declarations cannot become a pipeline.
     """
-    stages = plan_stages(sources)
-    check_stages(stages, sources.root)
+    return render_plan(sources, plan_stages(sources))
+
+
+def render_plan(sources: Sources, plan: Plan) -> dict[str, str]:
+    """Return the generated pipeline files of a plan, path -> text. Raises SpecError when the stages do not fit together."""
+    check_stages(plan.stages, sources.root)
     return {
-        PIPELINE: render_pipeline(stages),
-        PROVENANCE: render_provenance(stages, threads=sources.lifecycle.runtime.threads),
+        PIPELINE: render_pipeline(plan.stages),
+        PROVENANCE: render_provenance(plan.stages, plan.packages, threads=sources.lifecycle.runtime.threads),
     }

@@ -10,11 +10,12 @@ from typing import Any
 
 from mlops_kit.artifacts.kinds import KINDS, Kind
 from mlops_kit.errors import SpecError
-from mlops_kit.generate.closure import find_imports
-from mlops_kit.outside.distributions import find_distributions
+from mlops_kit.generate.packages import Packages, UsedPackages, find_packages, python_version
 from mlops_kit.spec.model import Lifecycle, StepUse
 from mlops_kit.steps.catalog import CATALOG, module_file
+from mlops_kit.steps.closure import Folders, ImportClosure, find_closure, imported_modules, merge_closures
 from mlops_kit.steps.contract import StepContract, read_contract
+from mlops_kit.steps.declared import declared_files
 
 WHERE = "mlops.yaml"
 
@@ -47,6 +48,15 @@ class Stage:
     """Contract version of a built-in step; None for files of the project, which are dependencies themselves."""
     packages: tuple[str, ...]
     """Distributions whose version is a dependency."""
+    code: ImportClosure | None = None
+    """What its step's file imports; None for built-in steps and commands."""
+    used: UsedPackages | None = None
+    """What its imports come to; None for a command."""
+
+    @property
+    def is_python(self) -> bool:
+        """Return whether the stage runs a step, so that the version of Python is a dependency."""
+        return self.used is not None
 
 
 @dataclass(frozen=True)
@@ -59,12 +69,25 @@ class Sources:
     """Sections of params.yaml."""
 
 
-def plan_stages(sources: Sources) -> tuple[Stage, ...]:
-    """Return the stages of a project, in the order of mlops.yaml.
+@dataclass(frozen=True)
+class Plan:
+    """The stages of a project and what was looked up for them."""
 
-    Raises SpecError for an unknown step, a missing params section, a step file that cannot be read.
+    stages: tuple[Stage, ...]
+    """In the order of mlops.yaml."""
+    packages: Packages
+    """Where versions come from."""
+
+
+def plan_stages(sources: Sources) -> Plan:
+    """Return the stages of a project.
+
+    Raises SpecError for an unknown step, a missing params section, a step file that cannot be read; StaleError for a package that is
+    neither locked nor installed.
     """
-    return tuple(_plan_stage(sources, name, use) for name, use in sources.lifecycle.steps.items())
+    packages = find_packages(sources.root, sources.lifecycle.runtime.lock, python_version(sources.root))
+    planner = _Planner(sources, packages, Folders(sources.root))
+    return Plan(tuple(planner.plan(name, use) for name, use in sources.lifecycle.steps.items()), packages)
 
 
 def resolve_step(root: Path, stage: str, uses: str) -> tuple[str, Path, bool]:
@@ -95,82 +118,86 @@ def resolve_step(root: Path, stage: str, uses: str) -> tuple[str, Path, bool]:
     )
 
 
-def _plan_stage(sources: Sources, name: str, use: StepUse) -> Stage:
-    owner = use.owner or sources.lifecycle.project.owner
-    if use.cmd is not None:
-        return _plan_command(sources, name, use, owner)
-    if use.uses is None:
-        raise SpecError(
-            f"step `{name}` has neither `uses` nor `cmd`",
-            where=WHERE,
-            fix="add `uses: <step>` or `cmd: <command>`",
+@dataclass(frozen=True)
+class _Planner:
+    sources: Sources
+    packages: Packages
+    folders: Folders
+
+    def plan(self, name: str, use: StepUse) -> Stage:
+        owner = use.owner or self.sources.lifecycle.project.owner
+        if use.cmd is not None:
+            return self._command(name, use, owner)
+        if use.uses is None:
+            raise SpecError(
+                f"step `{name}` has neither `uses` nor `cmd`",
+                where=WHERE,
+                fix="add `uses: <step>` or `cmd: <command>`",
+            )
+        module, path, built_in = resolve_step(self.sources.root, name, use.uses)
+        contract = read_contract(path)
+        _check_renames(name, use, contract)
+        files = declared_files(contract, use, self.sources.params.get(name))
+        code = None if built_in else self._closure([use.uses, *use.deps])
+        kinds = [KINDS[ref.kind] for ref in (*contract.inputs, *contract.outputs)]
+        used = self.packages.used_by(
+            imported_modules(path) if code is None else code.external,
+            () if code is None else code.optional,
+            [p for kind in kinds for p in kind.packages],
+            files.packages,
         )
-    module, path, built_in = resolve_step(sources.root, name, use.uses)
-    contract = read_contract(path)
-    renames = _checked_renames(name, use, contract)
-    files, source_packages = _input_files(sources, name, contract)
-    code, imported = _code(sources.root, path, contract, built_in=built_in)
-    outputs = tuple(
-        StageOutput(KINDS[ref.kind].locate(use.outputs.get(ref.name, ref.name)), KINDS[ref.kind])
-        for ref in contract.outputs
-    )
-    inputs = [KINDS[ref.kind].locate(renames.get(ref.name, ref.name)) for ref in contract.inputs]
-    specs = [f"{spec}.yaml" for spec in contract.spec_inputs if spec != "task"]
-    kinds = [KINDS[ref.kind] for ref in (*contract.inputs, *contract.outputs)]
-    return Stage(
-        name=name,
-        cmd=f"python -m {module}" + ("" if contract.function == name else f" {name}"),
-        description=contract.summary,
-        owner=owner,
-        deps=_unique([*code, *files, *use.deps, *inputs, *specs]),
-        params=_sections(sources, name, contract),
-        task="task" in contract.spec_inputs,
-        outputs=outputs,
-        contract=contract.version if built_in else None,
-        packages=tuple(sorted({*imported, *source_packages, *(p for kind in kinds for p in kind.packages)})),
-    )
+        return Stage(
+            name=name,
+            cmd=f"python -m {module}" + ("" if contract.function == name else f" {name}"),
+            description=contract.summary,
+            owner=owner,
+            deps=_unique([*(code.local if code else ()), *files.reads]),
+            params=_sections(self.sources, name, contract),
+            task="task" in contract.spec_inputs,
+            outputs=tuple(
+                StageOutput(written, KINDS[ref.kind])
+                for written, ref in zip(files.writes, contract.outputs, strict=True)
+            ),
+            contract=contract.version if built_in else None,
+            packages=used.names,
+            code=code,
+            used=used,
+        )
+
+    def _command(self, name: str, use: StepUse, owner: str) -> Stage:
+        if use.uses is not None:
+            raise SpecError(f"step `{name}` has both `uses` and `cmd`", where=WHERE, fix="keep one of them")
+        if not use.cmd or not use.cmd.strip():
+            raise SpecError(f"step `{name}` has an empty `cmd`", where=WHERE)
+        outs = [StageOutput(path, Kind("out", path)) for path in use.outs]
+        metrics = [
+            StageOutput(path, Kind("metric", path, section="metrics", cache=False)) for path in use.metrics
+        ]
+        for section in use.params:
+            _require_section(self.sources, name, section)
+        code = self._closure(use.deps)
+        return Stage(
+            name,
+            use.cmd,
+            "",
+            owner,
+            _unique([*use.deps, *code.local]),
+            use.params,
+            task=False,
+            outputs=(*outs, *metrics),
+            contract=None,
+            packages=(),
+            code=code,
+        )
+
+    def _closure(self, files: Sequence[str]) -> ImportClosure:
+        """Return what the Python files among `files` import together."""
+        root = self.sources.root
+        programs = [path for path in files if path.endswith(".py") and (root / path).is_file()]
+        return merge_closures([find_closure(root, path, folders=self.folders) for path in programs])
 
 
-def _plan_command(sources: Sources, name: str, use: StepUse, owner: str) -> Stage:
-    if use.uses is not None:
-        raise SpecError(f"step `{name}` has both `uses` and `cmd`", where=WHERE, fix="keep one of them")
-    if not use.cmd or not use.cmd.strip():
-        raise SpecError(f"step `{name}` has an empty `cmd`", where=WHERE)
-    outs = [StageOutput(path, Kind("out", path)) for path in use.outs]
-    metrics = [
-        StageOutput(path, Kind("metric", path, section="metrics", cache=False)) for path in use.metrics
-    ]
-    for section in use.params:
-        _require_section(sources, name, section)
-    return Stage(
-        name,
-        use.cmd,
-        "",
-        owner,
-        use.deps,
-        use.params,
-        task=False,
-        outputs=(*outs, *metrics),
-        contract=None,
-        packages=(),
-    )
-
-
-def _code(
-    root: Path, path: Path, contract: StepContract, *, built_in: bool
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the local files that the stage runs, and the distributions that they import."""
-    if built_in:
-        return (), _without_own(find_distributions(contract.imports))
-    closure = find_imports(root, path.relative_to(root).as_posix())
-    return closure.local, _without_own(find_distributions(closure.external))
-
-
-def _without_own(distributions: Sequence[str]) -> tuple[str, ...]:
-    return tuple(name for name in distributions if name != "dvc-mlops-kit")
-
-
-def _checked_renames(name: str, use: StepUse, contract: StepContract) -> Mapping[str, str]:
+def _check_renames(name: str, use: StepUse, contract: StepContract) -> None:
     for given, refs, what in (
         (use.inputs, contract.inputs, "inputs"),
         (use.outputs, contract.outputs, "outputs"),
@@ -182,7 +209,6 @@ def _checked_renames(name: str, use: StepUse, contract: StepContract) -> Mapping
                 f"step `{name}`: `{what}` renames {', '.join(sorted(unknown))}, its {what} are: {known}",
                 where=WHERE,
             )
-    return use.inputs
 
 
 def _sections(sources: Sources, name: str, contract: StepContract) -> tuple[str, ...]:
@@ -199,20 +225,6 @@ def _require_section(sources: Sources, name: str, section: str) -> None:
             where="params.yaml",
             fix=f"add `{section}: {{}}` to params.yaml to take the defaults",
         )
-
-
-def _input_files(sources: Sources, name: str, contract: StepContract) -> tuple[list[str], list[str]]:
-    section = sources.params.get(name) or {}
-    files: list[str] = []
-    packages: list[str] = []
-    for field in contract.input_files:
-        value = section.get(field)
-        for item in value if isinstance(value, list) else [value]:
-            if isinstance(item, str) and item.startswith("package:"):
-                packages.append(item.removeprefix("package:").split("/")[0].lower().replace("_", "-"))
-            elif isinstance(item, str):
-                files.append(item)
-    return files, packages
 
 
 def _unique(items: Sequence[str]) -> tuple[str, ...]:

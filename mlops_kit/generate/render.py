@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from mlops_kit.generate.packages import Packages
 from mlops_kit.generate.plan import Stage, StageOutput
-from mlops_kit.outside.distributions import version_of
 from mlops_kit.spec.yamlfile import dump_yaml
+from mlops_kit.steps.recorded import foreign_modules
 
 PIPELINE = "dvc.yaml"
 PROVENANCE = ".mlops/provenance.yaml"
@@ -18,15 +19,33 @@ def render_pipeline(stages: Sequence[Stage]) -> str:
     return dump_yaml({"stages": {stage.name: _stage(stage) for stage in stages}})
 
 
-def render_provenance(stages: Sequence[Stage], *, threads: int) -> str:
-    """Return the text of .mlops/provenance.yaml: what else can change a result, by the keys that stages name in dvc.yaml."""
-    packages = sorted({package for stage in stages for package in stage.packages})
+def render_provenance(stages: Sequence[Stage], packages: Packages, *, threads: int) -> str:
+    """Return the text of .mlops/provenance.yaml: what else can change a result, by the keys that stages name in dvc.yaml.
+
+    Below these stands what a stage's start is checked against: which packages each stage uses, which modules its code imports, which
+    it tries to import in vain, and on which platforms a package is needed when that is not everywhere.
+    """
+    used = sorted({package for stage in stages for package in stage.packages})
+    some = {package: list(packages.platforms(package)) for package in used if packages.platforms(package)}
+    lists = {
+        "platforms": some,
+        "stages": {stage.name: list(stage.packages) for stage in stages if stage.packages},
+        "imports": {
+            stage.name: list(foreign_modules(stage.code))
+            for stage in stages
+            if stage.code and stage.is_python
+        },
+        "absent": {
+            stage.name: list(stage.used.absent) for stage in stages if stage.used and stage.used.absent
+        },
+    }
     return dump_yaml(
         {
-            "runtime": {"threads": threads},
+            "runtime": {"threads": threads, "python": packages.python},
             "contracts": {stage.name: stage.contract for stage in stages if stage.contract is not None},
-            "packages": {package: version_of(package) for package in packages},
-            "stages": {stage.name: list(stage.packages) for stage in stages if stage.packages},
+            "packages": {package: packages.version(package) for package in used},
+            **({"lock": packages.lock.path} if packages.lock else {}),
+            **{name: value for name, value in lists.items() if value},
         }
     )
 
@@ -53,7 +72,8 @@ def _params(stage: Stage) -> list[Any]:
         named.append({"mlops.yaml": ["task"]})
     keys = [f"contracts.{stage.name}"] if stage.contract is not None else []
     keys += [f"packages.{package}" for package in stage.packages]
-    named.append({PROVENANCE: [*keys, "runtime.threads"]})
+    python = ["runtime.python"] if stage.is_python else []
+    named.append({PROVENANCE: [*keys, *python, "runtime.threads"]})
     return named
 
 

@@ -56,6 +56,10 @@ class Runtime:
 
     threads: int = 1
     """Threads that numeric libraries may use in a stage; another number can change the last bits of a result."""
+    lock: str | None = None
+    """Lock file that decides the versions of packages: a uv.lock, a pylock.toml, or a requirements file with `==`; `none` for what is
+    installed. Without this key the first of uv.lock, pylock.toml, requirements.lock and requirements.txt (if every line is pinned) that
+    is there, else what is installed."""
 
 
 @dataclass(frozen=True)

@@ -12,16 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from mlops_kit.artifacts.kinds import KINDS, load_artifact, save_artifact
-from mlops_kit.errors import MlopsKitError, SpecError, StaleError
+from mlops_kit.errors import MlopsKitError, SpecError
 from mlops_kit.spec.model import StepUse
 from mlops_kit.steps.contract import StepContract, read_contract
+from mlops_kit.steps.recorded import check_code, check_environment
 
 if TYPE_CHECKING:
     from mlops_kit.steps.watch.declared import Declared
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-PROVENANCE = Path(".mlops/provenance.yaml")
 
 
 @overload
@@ -62,7 +61,7 @@ def run_stage(function: Callable[..., Any], stage: str, *, root: Path) -> None:
     RefusedError when another process still runs the stage.
     """
     from mlops_kit.outside.hold import hold_stage
-    from mlops_kit.spec.load import read_lifecycle
+    from mlops_kit.spec.load import read_lifecycle, read_params
     from mlops_kit.steps.environment import ensure_stage_environment
     from mlops_kit.steps.watch import watching
 
@@ -76,33 +75,13 @@ def run_stage(function: Callable[..., Any], stage: str, *, root: Path) -> None:
         raise SpecError(f"no stage `{stage}`", where="mlops.yaml", fix=f"one of: {known}")
     contract = read_contract(Path(function.__code__.co_filename))
     check_environment(root, stage)
+    check_code(root, stage, use, contract, read_params(root).get(stage))
     with watching(root, _declared(function, contract, stage, use, root)) as watch:
         values = [load_artifact(kind, root / path) for kind, path in _input_paths(contract, use)]
         result = function(*values, **_settings(function, contract, stage, root))
         if watch:
             watch.check()
         _write_outputs(contract, use.outputs, result, root)
-
-
-def check_environment(root: Path, stage: str) -> None:
-    """Check that the packages recorded for `stage` in .mlops/provenance.yaml are the installed ones.
-
-    Raises StaleError naming each that differs. A project without the file is not checked.
-    """
-    from mlops_kit.outside.distributions import describe_mismatch
-    from mlops_kit.spec.yamlfile import parse_yaml
-
-    path = root / PROVENANCE
-    if not path.exists():
-        return
-    recorded: Any = parse_yaml(path.read_text(encoding="utf-8"), where=str(PROVENANCE))
-    names = (recorded.get("stages") or {}).get(stage, [])
-    different = describe_mismatch({name: recorded["packages"][name] for name in names})
-    if different:
-        raise StaleError(
-            f"the installed packages are not the recorded ones: {different}",
-            fix="install the recorded versions (uv sync), or accept the installed ones with `mlops-kit generate`",
-        )
 
 
 def _input_paths(contract: StepContract, use: StepUse) -> list[tuple[str, str]]:

@@ -72,11 +72,12 @@ def test_outputs_are_declared_by_their_kind(sources: Sources) -> None:
 
 def test_provenance_records_the_installed_versions(sources: Sources) -> None:
     from importlib.metadata import version
+    from platform import python_version_tuple
 
     text = generate_pipeline(sources)[".mlops/provenance.yaml"]
     recorded = yaml.safe_load(text)
     assert recorded["packages"]["scikit-learn"] == version("scikit-learn")
-    assert recorded["runtime"] == {"threads": 1}
+    assert recorded["runtime"] == {"threads": 1, "python": ".".join(python_version_tuple()[:2])}
     assert "scikit-learn" in recorded["stages"]["fit"]
 
 

@@ -10,7 +10,6 @@ from typing import Any
 
 from mlops_kit.ci.providers._base import CiEvent, CommentRequest
 from mlops_kit.errors import OutsideError, UsageError
-from mlops_kit.outside.http import HttpError, request_json
 from mlops_kit.outside.resources import render_template
 from mlops_kit.spec.model import Lifecycle
 
@@ -139,6 +138,8 @@ class _Api:
             "Accept": "application/vnd.github+json",
             "X-GitHub-Api-Version": "2022-11-28",
         }
+        from mlops_kit.outside.http import HttpError, request_json  # not needed to write workflows
+
         try:
             return request_json(method, url, body, headers)
         except HttpError as error:

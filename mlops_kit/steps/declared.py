@@ -1,0 +1,48 @@
+"""What a stage reads and writes by its step's signature, its use in mlops.yaml and its section of params.yaml."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mlops_kit.artifacts.kinds import KINDS
+from mlops_kit.spec.model import StepUse
+from mlops_kit.steps.contract import StepContract
+
+
+@dataclass(frozen=True)
+class DeclaredFiles:
+    """The files of one stage, without its code."""
+
+    reads: tuple[str, ...]
+    """Files and folders that it reads, relative to the project."""
+    writes: tuple[str, ...]
+    """Files and folders that it writes."""
+    packages: tuple[str, ...]
+    """Distributions whose files it reads (`package:NAME/path`)."""
+
+
+def declared_files(contract: StepContract, use: StepUse, section: Any) -> DeclaredFiles:
+    """Return what a stage reads and writes; `section` is its own section of params.yaml."""
+    files, packages = _input_files(contract, section)
+    inputs = [KINDS[ref.kind].locate(use.inputs.get(ref.name, ref.name)) for ref in contract.inputs]
+    specs = [f"{spec}.yaml" for spec in contract.spec_inputs if spec != "task"]
+    outputs = [KINDS[ref.kind].locate(use.outputs.get(ref.name, ref.name)) for ref in contract.outputs]
+    return DeclaredFiles(
+        tuple(dict.fromkeys([*files, *use.deps, *inputs, *specs])), tuple(outputs), tuple(packages)
+    )
+
+
+def _input_files(contract: StepContract, section: Any) -> tuple[list[str], list[str]]:
+    values: Mapping[str, Any] = section if isinstance(section, Mapping) else {}
+    files: list[str] = []
+    packages: list[str] = []
+    for field in contract.input_files:
+        value = values.get(field)
+        for item in value if isinstance(value, list) else [value]:
+            if isinstance(item, str) and item.startswith("package:"):
+                packages.append(item.removeprefix("package:").split("/")[0].lower().replace("_", "-"))
+            elif isinstance(item, str):
+                files.append(item)
+    return files, packages
