@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mlops_kit.artifacts.belonging import pipeline_files
@@ -24,7 +24,9 @@ from mlops_kit.compare.verdict import exit_code
 from mlops_kit.errors import ExitCode, MlopsKitError, RefusedError, UnreadableSideError
 from mlops_kit.outside import git
 from mlops_kit.outside.dvc import ReproResult, StageEvent, materialize, reproduce
-from mlops_kit.spec.load import LIFECYCLE
+from mlops_kit.spec.load import LIFECYCLE, read_lifecycle
+from mlops_kit.steps.sandbox import watching_variables
+from mlops_kit.steps.watch.mode import MODE, WatchMode
 
 SUMMARY_LIMIT = 900_000
 COMPARED = ("metrics", "plots")
@@ -50,6 +52,8 @@ class CiRun:
     """Name of the project, for the report."""
     programs: Path | None = None
     """Folder in which stages find `python` first; None for this interpreter's."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Environment variables for DVC and the stages."""
 
 
 def run_ci(root: Path, run: CiRun) -> CiResult:
@@ -64,10 +68,11 @@ def run_ci(root: Path, run: CiRun) -> CiResult:
     cache = root / ".dvc" / "cache"
     if base and _same_lock(root, base):
         restore_results(root, cache, base)
-    head = _reproduce(root, run)
+    head = _reproduce(root, replace(run, variables=_watched(root)))
     project = run.project
     if head.code != 0:
-        return CiResult(_failed(project, label, head), ExitCode.OUTSIDE)
+        refused = ExitCode.STALE in head.stage_codes
+        return CiResult(_failed(project, label, head), ExitCode.STALE if refused else ExitCode.OUTSIDE)
     notes: list[str] = []
     if git.dirty_paths(root, ["dvc.lock"]):
         command = "mlops-kit run" if (root / LIFECYCLE).exists() else "dvc repro"
@@ -128,6 +133,17 @@ def _same_lock(root: Path, base: str) -> bool:
     return "dvc.lock" not in {path.rpartition("/")[2] for path in git.changed_paths(root, base, "HEAD")}
 
 
+def _watched(root: Path) -> Mapping[str, str]:
+    """Return the variables under which stages of the head run: confined to what they declare, unless mlops.yaml says otherwise.
+
+    The base is not this pull request's matter, and a repository that is not ours declares nothing to us.
+    """
+    if not (root / LIFECYCLE).exists():
+        return {MODE: WatchMode.OFF.value}
+    lifecycle = read_lifecycle(root)
+    return watching_variables(root, lifecycle.steps, hermetic=lifecycle.ci.hermetic)
+
+
 def _reproduce(root: Path, run: CiRun) -> ReproResult:
     """Reproduce with what is here and on the remote; run what cannot be had."""
     result = reproduce(
@@ -135,12 +151,20 @@ def _reproduce(root: Path, run: CiRun) -> ReproResult:
         pull=True,
         allow_missing=True,
         programs=run.programs,
+        variables=run.variables,
         on_event=run.on_event,
         on_line=run.on_line,
     )
     if result.code == 0 and not materialize(root, compared_paths(root)):
         return result
-    again = reproduce(root, pull=True, programs=run.programs, on_event=run.on_event, on_line=run.on_line)
+    again = reproduce(
+        root,
+        pull=True,
+        programs=run.programs,
+        variables=run.variables,
+        on_event=run.on_event,
+        on_line=run.on_line,
+    )
     return replace(again, ran=(*(result.ran if result.code == 0 else ()), *again.ran))
 
 
@@ -177,7 +201,9 @@ def _base_side(root: Path, base: str | None, run: CiRun, notes: list[str]) -> Si
             notes.append("the base has no dvc.yaml; there is nothing to compare with")
             return None
         restore_results(tree, root / ".dvc" / "cache", base)
-        result = _reproduce(tree, replace(run, on_event=lambda event: None))
+        result = _reproduce(
+            tree, replace(run, on_event=lambda event: None, variables={MODE: WatchMode.OFF.value})
+        )
         if result.code != 0:
             notes.append(
                 f"the base does not reproduce here (stage {result.failed or '?'} failed); its committed results are used"

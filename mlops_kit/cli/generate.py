@@ -30,6 +30,14 @@ def generate(
         help="Replace files that were edited by hand; your version is kept as FILE.orig.",
     ),
     as_json: bool = option(False, "--json", help="Print the files, their states and the notes as JSON."),
+    from_trace: bool = option(
+        False,
+        "--from-trace",
+        help="Propose, as a change of mlops.yaml, what stages were seen to use in their last runs and do not declare.",
+    ),
+    write: bool = option(
+        False, "--write", help="With --from-trace: change mlops.yaml, comments and form kept, and rebuild."
+    ),
     repo: Path = option(Path(), "--repo", help="Folder of the project."),
 ) -> int:
     """Rebuild dvc.yaml, .mlops/ and the CI workflows from mlops.yaml, params.yaml and the signatures of your steps.
@@ -42,11 +50,20 @@ def generate(
         mlops-kit generate
 
         mlops-kit generate --check      (in CI and in a pre-commit hook)
+
+        mlops-kit generate --from-trace --write
     """
+    from mlops_kit.errors import UsageError
     from mlops_kit.project.desired import desired_project
     from mlops_kit.project.write import FileState, check_files, write_files
 
     root = repo.resolve()
+    if write and not from_trace:
+        raise UsageError("--write belongs to --from-trace", fix="mlops-kit generate --from-trace --write")
+    if from_trace:
+        _declare(root, write=write)
+        if not write:
+            return 0
     desired = desired_project(root)
     if check:
         check_files(root, desired.files)
@@ -69,3 +86,22 @@ def generate(
     for note in desired.notes():
         sys.stderr.write(f"note: {note}\n")
     return 0
+
+
+def _declare(root: Path, *, write: bool) -> None:
+    """Print what mlops.yaml misses, and write it there."""
+    from mlops_kit.project.declare import propose_declarations
+    from mlops_kit.spec.load import LIFECYCLE
+
+    proposal = propose_declarations(root)
+    for stage, finding, reason in proposal.left:
+        sys.stderr.write(f"stage {stage} {finding}: {reason}\n")
+    if not proposal.diff:
+        sys.stdout.write("nothing to declare in mlops.yaml\n")
+        return
+    sys.stdout.write(proposal.diff)
+    if write:
+        (root / LIFECYCLE).write_text(proposal.text, encoding="utf-8", newline="\n")
+        sys.stdout.write(f"wrote {LIFECYCLE}\n")
+    else:
+        sys.stderr.write("nothing was changed; apply it with `mlops-kit generate --from-trace --write`\n")

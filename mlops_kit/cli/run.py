@@ -32,6 +32,11 @@ def run(
         "--pull",
         help="Fetch missing data from the remote; unchanged stages whose data is not here are skipped.",
     ),
+    hermetic: bool = typer.Option(
+        False,
+        "--hermetic",
+        help="Confine each stage to what it declares: other files, the network and variables are refused (exit code 6).",
+    ),
     verbose: bool = typer.Option(False, "--verbose", "-v", help="Show everything that the stages print."),
     as_json: bool = typer.Option(
         False, "--json", help="Print the result as JSON; progress goes to standard error."
@@ -48,6 +53,8 @@ def run(
 
         mlops-kit run train          (train and what it needs)
 
+        mlops-kit run --hermetic --force     (does anything depend on something that it does not declare?)
+
         mlops-kit run --json | jq .metrics
     """
     from rich.console import Console
@@ -55,7 +62,7 @@ def run(
     from mlops_kit.project.run import RunOptions, run_project
 
     console = Console(stderr=as_json)
-    options = RunOptions(targets=tuple(stages or ()), force=force, pull=pull)
+    options = RunOptions(targets=tuple(stages or ()), force=force, pull=pull, hermetic=hermetic)
     on_line: Callable[[str], None] = (
         (lambda line: console.print(line, markup=False, highlight=False)) if verbose else (lambda line: None)
     )
@@ -114,6 +121,7 @@ def _print_report(console: Console, report: RunReport) -> None:
             markup=False,
             highlight=False,
         )
+    _print_hidden(console, report)
     repro = report.repro
     if repro.code != 0:
         console.print(
@@ -144,6 +152,21 @@ def _print_report(console: Console, report: RunReport) -> None:
         )
 
 
+def _print_hidden(console: Console, report: RunReport) -> None:
+    from mlops_kit.steps.watch.findings import describe_finding
+
+    for stage, findings in report.hidden.items():
+        console.print(
+            f"\nstage {stage} uses what it does not declare:", style="yellow", markup=False, highlight=False
+        )
+        for finding in findings:
+            console.print(f"  {describe_finding(finding)}", markup=False, highlight=False)
+    if report.hidden:
+        console.print(
+            "  declare it: `mlops-kit generate --from-trace` proposes how", style="dim", highlight=False
+        )
+
+
 def _as_json(report: RunReport) -> str:
     repro = report.repro
     value = {
@@ -154,6 +177,9 @@ def _as_json(report: RunReport) -> str:
         "unchanged": list(repro.skipped),
         "regenerated": list(report.regenerated),
         "shown": list(report.shown),
+        "hidden": {
+            stage: [finding.as_json() for finding in findings] for stage, findings in report.hidden.items()
+        },
         "metrics": dict(report.metrics),
         "kpis": list(report.kpis),
     }

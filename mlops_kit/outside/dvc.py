@@ -7,7 +7,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -72,6 +72,7 @@ def reproduce(
     allow_missing: bool = False,
     force: bool = False,
     programs: Path | None = None,
+    variables: Mapping[str, str] | None = None,
     on_event: Callable[[StageEvent], None] = lambda event: None,
     on_line: Callable[[str], None] = lambda line: None,
 ) -> ReproResult:
@@ -79,13 +80,13 @@ def reproduce(
 
     `pull` fetches missing inputs from the remote; `allow_missing` skips unchanged stages whose data is not here. `on_event` hears
     of each stage, `on_line` of every line of output; `programs` is the folder in which stages find `python` first (this
-    interpreter's when None). A failing stage is a result, not an error.
+    interpreter's when None); `variables` are set for DVC and the stages. A failing stage is a result, not an error.
     Raises OutsideError when DVC cannot be started.
     """
     flags = [f for on, f in ((pull, "--pull"), (allow_missing, "--allow-missing"), (force, "--force")) if on]
     reader = _ReproReader(on_event, on_line)
     command = ["repro", *flags, *(["--", *targets] if targets else ["--all-pipelines"])]
-    code = _dvc(root, command, reader.read, programs, guarded=True)
+    code = _dvc(root, command, reader.read, programs, variables, guarded=True)
     return reader.finish(code)
 
 
@@ -144,11 +145,13 @@ def _dvc(
     arguments: list[str],
     on_line: Callable[[str], None],
     programs: Path | None = None,
+    variables: Mapping[str, str] | None = None,
     *,
     guarded: bool = False,
 ) -> int:
     command = [sys.executable, "-m", "dvc", *arguments]
-    return stream_command(command, cwd=root, env=dvc_environment(programs), on_line=on_line, guarded=guarded)
+    environment = {**dvc_environment(programs), **(variables or {})}
+    return stream_command(command, cwd=root, env=environment, on_line=on_line, guarded=guarded)
 
 
 class _ReproReader:

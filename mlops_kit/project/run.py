@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,10 @@ from mlops_kit.errors import ExitCode, UsageError
 from mlops_kit.outside.dvc import ReproResult, StageEvent, reproduce
 from mlops_kit.project.desired import desired_files
 from mlops_kit.project.write import FileState, write_files
+from mlops_kit.steps.sandbox import watching_variables
+from mlops_kit.steps.watch.findings import Finding
+from mlops_kit.steps.watch.mode import MODE, WatchMode
+from mlops_kit.steps.watch.trace import read_trace
 
 VERDICT = "reports/verdict.json"
 
@@ -30,6 +35,8 @@ class RunReport:
     """All metrics after the run, by name."""
     kpis: tuple[Mapping[str, Any], ...]
     """The KPI results of the `validate` stage."""
+    hidden: Mapping[str, tuple[Finding, ...]] = field(default_factory=dict)
+    """Stage that ran -> what it used and does not declare."""
     shown: tuple[str, ...] = ()
     """Files that were edited without a change of size and time, which DVC would not have seen; they have a fresh time now."""
 
@@ -55,6 +62,8 @@ class RunOptions:
     """Run stages that have not changed as well."""
     pull: bool = False
     """Fetch missing data from the remote, and skip unchanged stages whose data is not here."""
+    hermetic: bool = False
+    """Refuse what a stage uses and does not declare, instead of telling it."""
 
 
 def run_project(
@@ -78,20 +87,31 @@ def run_project(
         raise UsageError(f"no stage `{unknown[0]}` in mlops.yaml", fix=f"one of: {', '.join(stages)}")
     changed = write_files(root, desired_files(root))
     shown = prepare_run(root)
+    started = time.time_ns()
+    variables = watching_variables(root, stages, hermetic=options.hermetic)
     repro = reproduce(
         root,
         targets=options.targets,
         force=options.force,
         pull=options.pull,
         allow_missing=options.pull,
+        variables=variables,
         on_event=on_event,
         on_line=on_line,
     )
+    hidden = {} if variables[MODE] == WatchMode.OFF else _hidden_inputs(root, repro, since=started)
     regenerated = tuple(file.path for file in changed if file.state is not FileState.CURRENT)
     if repro.code != 0:
-        return RunReport(repro, regenerated, {}, (), shown)
+        return RunReport(repro, regenerated, {}, (), hidden, shown)
     confirm_run(root, repro, whole=not options.targets, elsewhere=options.pull)
-    return RunReport(repro, regenerated, read_side(root, None).metrics, read_kpi_results(root), shown)
+    return RunReport(repro, regenerated, read_side(root, None).metrics, read_kpi_results(root), hidden, shown)
+
+
+def _hidden_inputs(root: Path, repro: ReproResult, *, since: int) -> Mapping[str, tuple[Finding, ...]]:
+    """Return what the traces of the stages that ran say. A trace that is older than `since` (nanoseconds) is of an earlier run."""
+    ran = [*(stage for stage, _ in repro.ran), *([repro.failed] if repro.failed else [])]
+    traces = {stage: read_trace(root, stage, since=since) for stage in ran}
+    return {stage: trace.findings for stage, trace in traces.items() if trace and trace.findings}
 
 
 def read_kpi_results(root: Path) -> tuple[Mapping[str, Any], ...]:

@@ -76,6 +76,8 @@ class Ci:
     """How CI calls mlops-kit after the installation."""
     timeout_minutes: int = 60
     """Minutes after which CI ends a run."""
+    hermetic: bool = True
+    """Whether CI confines stages to what they declare, as `run --hermetic` does; `false` only warns."""
 
 
 @dataclass(frozen=True)

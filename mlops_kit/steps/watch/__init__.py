@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mlops_kit.steps.watch.declared import Declared
-    from mlops_kit.steps.watch.session import Session, WatchMode
+    from mlops_kit.steps.watch.mode import WatchMode
+    from mlops_kit.steps.watch.session import Session
 
 _running: list[Session] = []
 
@@ -41,8 +42,9 @@ def watching(root: Path, declared: Declared, mode: WatchMode | None = None) -> I
 def begin(root: Path, declared: Declared, mode: WatchMode | None = None) -> Session | None:
     """Start watching this process, in the mode of MLOPS_KIT_WATCH when `mode` is None; None when it is off."""
     from mlops_kit.steps.environment import stage_environment
+    from mlops_kit.steps.watch.mode import WatchMode, watch_mode
     from mlops_kit.steps.watch.places import Places
-    from mlops_kit.steps.watch.session import Session, WatchMode, watch_mode
+    from mlops_kit.steps.watch.session import Session
 
     mode = mode or watch_mode(os.environ)
     if mode is WatchMode.OFF:

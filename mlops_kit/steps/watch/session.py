@@ -8,10 +8,9 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
@@ -22,26 +21,13 @@ from mlops_kit.steps.watch.declared import OWN_FILES, OWN_FOLDERS, Declared
 from mlops_kit.steps.watch.files import FILE_WATCHES, FileWatch, choose_file_watch, clock_ns, survey_tree
 from mlops_kit.steps.watch.findings import Finding, FindingKind, describe_finding, unique_findings
 from mlops_kit.steps.watch.frames import Origin, Side, Stack
+from mlops_kit.steps.watch.mode import WatchMode
 from mlops_kit.steps.watch.places import Places
 from mlops_kit.steps.watch.probes import ProbeWatch
+from mlops_kit.steps.watch.trace import trace_file
 from mlops_kit.steps.watch.variables import VariableWatch
 
-TRACES = ".dvc/tmp/mlops-kit/trace"
 SHOWN = 20
-
-
-class WatchMode(StrEnum):
-    """What is done about what a stage uses and does not declare."""
-
-    OFF = "off"
-    WARN = "warn"
-    REFUSE = "refuse"
-
-
-def watch_mode(environment: Mapping[str, str]) -> WatchMode:
-    """Return the mode that MLOPS_KIT_WATCH names; `warn` when it names none."""
-    value = environment.get("MLOPS_KIT_WATCH", "")
-    return WatchMode(value) if value in set(WatchMode) else WatchMode.WARN
 
 
 class _Closable(Protocol):
@@ -71,6 +57,7 @@ class Session:
     _files: FileWatch | None = None
     _temporary: Path | None = None
     _trace: TextIO | None = None
+    _keeps_trace: bool = False
     _started: int = 0
     _busy: bool = False
     """Whether the watch itself is looking at files."""
@@ -81,6 +68,9 @@ class Session:
         if os.environ.get("MLOPS_KIT_TRACE"):
             # Opened now: a confined process could not.
             self._trace = Path(os.environ["MLOPS_KIT_TRACE"]).open("a", encoding="utf-8", newline="\n")  # noqa: SIM115
+        self._keeps_trace = (self.root / ".dvc").is_dir()
+        if self._keeps_trace:
+            trace_file(self.root, self.declared.stage).parent.mkdir(parents=True, exist_ok=True)
         name = choose_file_watch(portable=self.portable)
         self._files = FILE_WATCHES[name](survey_tree(self.places, self.declared))
         self._parts.append(self._files)
@@ -245,6 +235,8 @@ class Session:
             return None
         if not event.written and inner in self._own:
             return None
+        if self._is_closed_to_us(inner):
+            return None
         if (
             inner in OWN_FILES
             or inner.split("/")[0] in OWN_FOLDERS
@@ -262,6 +254,13 @@ class Session:
         return Finding(
             FindingKind.READ, inner, self._line_of(inner), "read" if self._line_of(inner) else "seen"
         )
+
+    def _is_closed_to_us(self, inner: str) -> bool:
+        """Return whether the kernel keeps this stage from `inner`, so that somebody else (an editor, an indexer) used it."""
+        if "landlock" not in self.mechanisms:
+            return False
+        folders = {name.rpartition("/")[0] for name in self.declared.writes}
+        return not any(not folder or f"{inner}/".startswith(f"{folder}/") for folder in folders)
 
     def _judge_listing(self, inner: str) -> Finding | None:
         """Judge an opened folder. Every Python that is started lists the folders that it imports from; those do not count here."""
@@ -316,9 +315,8 @@ class Session:
         if self._trace is not None:
             with self._trace as file:
                 file.write(line)
-        if (self.root / ".dvc").is_dir():
+        if self._keeps_trace:
             kept = trace_file(self.root, self.declared.stage)
-            kept.parent.mkdir(parents=True, exist_ok=True)
             kept.write_text(line, encoding="utf-8", newline="\n")
 
 
@@ -326,11 +324,6 @@ FIX = (
     "declare it with `deps:`, `environment:` or `network: true` under the step in mlops.yaml "
     "(`mlops-kit generate --from-trace` proposes how), or do not use it"
 )
-
-
-def trace_file(root: Path, stage: str) -> Path:
-    """Return the file that keeps the trace of the last watched run of `stage`."""
-    return root / TRACES / (re.sub(r"[^\w.@-]", "_", stage) + ".json")
 
 
 def _block(stage: str, found: tuple[Finding, ...], incomplete: str) -> str:
