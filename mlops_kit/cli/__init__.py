@@ -15,6 +15,7 @@ GROUPS = (
     "reproduce",
     "kpi",
     "generate",
+    "lint",
     "eject",
     "ci",
     "doctor",

@@ -14,6 +14,7 @@ from mlops_kit.errors import ExitCode, MlopsKitError
 from mlops_kit.outside import git
 from mlops_kit.outside.distributions import describe_mismatch, version_of
 from mlops_kit.project.desired import desired_files
+from mlops_kit.project.lint import lint_project
 from mlops_kit.project.write import check_files
 from mlops_kit.spec.load import read_kpis, read_lifecycle, read_params, read_schema
 from mlops_kit.spec.yamlfile import parse_yaml
@@ -149,6 +150,18 @@ def _content(root: Path) -> tuple[Health, str, str]:
     return _ok(f"{len(outs)} outputs")
 
 
+def _lint(root: Path) -> tuple[Health, str, str]:
+    made = lint_project(root)
+    if made.findings:
+        first = made.findings[0]
+        return (
+            Health.WARN,
+            f"{len(made.findings)} places where outputs can differ from run to run, the first at {first.path}:{first.line} ({first.rule})",
+            "mlops-kit lint",
+        )
+    return _ok(f"{len(made.files)} files")
+
+
 def _bytecode(root: Path) -> tuple[Health, str, str]:
     del root
     if os.environ.get("PYTHONDONTWRITEBYTECODE"):
@@ -167,5 +180,6 @@ CHECKS = (
     Check("environment", "installed packages are the recorded ones", _environment, ExitCode.STALE),
     Check("remote", "DVC remote", _remote),
     Check("content", "every recorded output can be had", _content, ExitCode.OUTSIDE),
+    Check("lint", "steps write the same bytes again", _lint),
     Check("bytecode", "Python keeps byte code", _bytecode),
 )
