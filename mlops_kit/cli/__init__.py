@@ -17,6 +17,7 @@ GROUPS = (
     "generate",
     "lint",
     "eject",
+    "fsck",
     "ci",
     "doctor",
     "help",

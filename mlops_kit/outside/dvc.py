@@ -71,6 +71,7 @@ def reproduce(
     pull: bool = False,
     allow_missing: bool = False,
     force: bool = False,
+    single: bool = False,
     programs: Path | None = None,
     variables: Mapping[str, str] | None = None,
     on_event: Callable[[StageEvent], None] = lambda event: None,
@@ -78,12 +79,14 @@ def reproduce(
 ) -> ReproResult:
     """Bring the pipelines below `root` (or `targets` and what they need) up to date with `dvc repro`.
 
-    `pull` fetches missing inputs from the remote; `allow_missing` skips unchanged stages whose data is not here. `on_event` hears
-    of each stage, `on_line` of every line of output; `programs` is the folder in which stages find `python` first (this
-    interpreter's when None); `variables` are set for DVC and the stages. A failing stage is a result, not an error.
+    `pull` fetches missing inputs from the remote; `allow_missing` skips unchanged stages whose data is not here; `single` leaves
+    out what the targets need. `on_event` hears of each stage, `on_line` of every line of output; `programs` is the folder in which
+    stages find `python` first (this interpreter's when None); `variables` are set for DVC and the stages. A failing stage is a
+    result, not an error.
     Raises OutsideError when DVC cannot be started.
     """
-    flags = [f for on, f in ((pull, "--pull"), (allow_missing, "--allow-missing"), (force, "--force")) if on]
+    named = {"--pull": pull, "--allow-missing": allow_missing, "--force": force, "--single-item": single}
+    flags = [flag for flag, on in named.items() if on]
     reader = _ReproReader(on_event, on_line)
     command = ["repro", *flags, *(["--", *targets] if targets else ["--all-pipelines"])]
     code = _dvc(root, command, reader.read, programs, variables, guarded=True)
