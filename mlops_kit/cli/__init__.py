@@ -17,6 +17,7 @@ GROUPS = (
     "generate",
     "lint",
     "eject",
+    "push",
     "fsck",
     "ci",
     "doctor",

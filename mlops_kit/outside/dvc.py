@@ -103,6 +103,11 @@ def materialize(root: Path, paths: Sequence[str]) -> tuple[str, ...]:
     return tuple(missing)
 
 
+def push_data(root: Path, remote: str, *, on_line: Callable[[str], None] = lambda line: None) -> int:
+    """Upload what the locks name to `remote` with `dvc push` and return its exit code, which does not say that all is there."""
+    return _dvc(root, ["push", "--remote", remote], on_line, guarded=True)
+
+
 def fetch_objects(root: Path, digests: Sequence[str]) -> tuple[frozenset[str], str]:
     """Fetch the objects of these MD5 hashes, and nothing else, from the remotes of the DVC repository at `root` into its cache.
 

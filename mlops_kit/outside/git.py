@@ -290,3 +290,28 @@ def dirty_paths(root: Path, paths: Sequence[str] = (), *, untracked: bool = True
     return [
         entry[3:] for entry in out.split("\0") if len(entry) > 3 and (untracked or not entry.startswith("??"))
     ]
+
+
+def upstream(root: Path, branch: str) -> tuple[str, str]:
+    """Return the git remote that `branch` is pushed to and its name there; without one configured origin, else the only remote, else
+    an empty text."""
+    remote = _git(root, "config", "--get", f"branch.{branch}.remote").text
+    if remote and remote != ".":
+        name = _git(root, "config", "--get", f"branch.{branch}.merge").text.removeprefix("refs/heads/")
+        return remote, name or branch
+    remotes = _git(root, "remote").text.splitlines()
+    return ("origin" if "origin" in remotes else remotes[0] if len(remotes) == 1 else ""), branch
+
+
+def push_branch(root: Path, remote: str, branch: str, name: str) -> None:
+    """Push `branch` as `name` to `remote`; its first push makes that its upstream. Raises OutsideError with git's words."""
+    new = not _git(root, "config", "--get", f"branch.{branch}.remote").text
+    flags = ["--set-upstream"] if new else []
+    result = _git(root, "push", "--quiet", *flags, "--", remote, f"refs/heads/{branch}:refs/heads/{name}")
+    if result.code != 0:
+        words = result.stderr.decode("utf-8", "replace").strip().splitlines()
+        told = next((line for line in words if "rejected" in line or "fatal" in line or "error" in line), "")
+        raise OutsideError(
+            f"the data is on the remote, git was not pushed: {(told or result.complaint).strip()}",
+            fix="see git's message; after `git pull`, mlops-kit push again",
+        )
