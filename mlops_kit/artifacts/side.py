@@ -21,6 +21,7 @@ from mlops_kit.artifacts.dvcfiles import (
     read_lock,
     read_pipeline,
 )
+from mlops_kit.artifacts.kit import kit_version
 from mlops_kit.artifacts.predictions import PredictionTable, read_predictions
 from mlops_kit.artifacts.store import Store, check_content, open_store
 from mlops_kit.artifacts.trees import CommitTree, Tree, WorkTree
@@ -107,6 +108,8 @@ class Side:
     """Further remarks."""
     plots: tuple[PlotFile, ...] = ()
     """Files that plots show; parsed only when they are drawn."""
+    kit: str = ""
+    """Version of mlops-kit that the side was made for; empty outside of our projects."""
 
 
 def read_side(root: Path, rev: str | None, *, label: str = "", fetch: bool = True) -> Side:
@@ -177,6 +180,7 @@ class _Reader:
             unreadable=tuple(self._unreadable),
             notes=tuple(dict.fromkeys(self._notes)),
             plots=self._plots(declared),
+            kit=kit_version(self._tree),
         )
 
     @cached_property

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from mlops_kit.artifacts.dvcfiles import LockedStage
 from mlops_kit.compare.model import StageChange, ValueChange
 from mlops_kit.spec.kinds import JsonValue
 
 PROVENANCE = ".mlops/provenance.yaml:"
+CONTRACTS = f"{PROVENANCE}contracts."
 
 
 def compare_values(old: Mapping[str, JsonValue], new: Mapping[str, JsonValue]) -> tuple[ValueChange, ...]:
@@ -41,14 +42,19 @@ def _owner(values: Mapping[str, JsonValue], name: str) -> str:
     return owner if isinstance(owner, str) else ""
 
 
-def compare_stages(old: Mapping[str, LockedStage], new: Mapping[str, LockedStage]) -> tuple[StageChange, ...]:
-    """Return the stages whose recorded run differs, with the reasons in words."""
+def compare_stages(
+    old: Mapping[str, LockedStage], new: Mapping[str, LockedStage], *, kits: tuple[str, str] = ("", "")
+) -> tuple[StageChange, ...]:
+    """Return the stages whose recorded run differs, with the reasons in words, a changed contract first.
+
+    `kits` are the versions of mlops-kit on both sides, for the words on contracts; empty where they are not known.
+    """
     changes = []
     for name in sorted(set(old) | set(new)):
         if name not in old or name not in new:
             changes.append(StageChange(name, "added" if name in new else "removed", ()))
             continue
-        reasons = _reasons(old[name], new[name])
+        reasons = _reasons(old[name], new[name], kits)
         if reasons:
             changes.append(StageChange(name, "rerun", reasons))
         elif old[name].outs != new[name].outs:
@@ -63,21 +69,71 @@ def compare_stages(old: Mapping[str, LockedStage], new: Mapping[str, LockedStage
     return tuple(changes)
 
 
-def _reasons(old: LockedStage, new: LockedStage) -> tuple[str, ...]:
-    reasons = ["its command"] if old.cmd != new.cmd else []
+def contract_notes(
+    old: Mapping[str, LockedStage], new: Mapping[str, LockedStage], *, kits: tuple[str, str] = ("", "")
+) -> tuple[str, ...]:
+    """Return a sentence for each built-in step whose contract differs: a cause that is in no file of the project."""
+    return tuple(
+        f"{name} ran because its contract {'rose' if moved.new > moved.old else 'fell'} {moved.old} -> {moved.new}{_kit_words(kits)}: "
+        "its outputs can differ although data, parameters and code do not"
+        for name in sorted(set(old) & set(new))
+        if (moved := _moved_contract(old[name], new[name])) is not None
+    )
+
+
+@dataclass(frozen=True)
+class _Moved:
+    old: int
+    new: int
+
+
+def _moved_contract(old: LockedStage, new: LockedStage) -> _Moved | None:
+    for name in sorted(set(old.params) & set(new.params)):
+        before, after = old.params[name], new.params[name]
+        if (
+            name.startswith(CONTRACTS)
+            and before != after
+            and isinstance(before, int)
+            and isinstance(after, int)
+        ):
+            return _Moved(before, after)
+    return None
+
+
+def _reasons(old: LockedStage, new: LockedStage, kits: tuple[str, str]) -> tuple[str, ...]:
+    names = sorted(set(old.params) | set(new.params), key=lambda name: (not name.startswith(CONTRACTS), name))
+    changed = [name for name in names if old.params.get(name) != new.params.get(name)]
+    contracts = [
+        _contract_reason(old.params.get(name), new.params.get(name), kits)
+        for name in changed
+        if name.startswith(CONTRACTS)
+    ]
+    reasons = [*contracts, *(["its command"] if old.cmd != new.cmd else [])]
     reasons += [
         path for path in sorted(set(old.deps) | set(new.deps)) if old.deps.get(path) != new.deps.get(path)
     ]
-    for name in sorted(set(old.params) | set(new.params)):
-        before, after = old.params.get(name), new.params.get(name)
-        if before != after:
-            reasons.append(_param_reason(name, before, after))
+    reasons += [
+        _param_reason(name, old.params.get(name), new.params.get(name))
+        for name in changed
+        if not name.startswith(CONTRACTS)
+    ]
     return tuple(reasons)
+
+
+def _contract_reason(before: JsonValue, after: JsonValue, kits: tuple[str, str]) -> str:
+    if before is None:
+        return f"the built-in step (contract {after})"
+    if after is None:
+        return f"a step of its own instead of the built-in one (contract {before})"
+    return f"contract {before} -> {after}{_kit_words(kits)}"
+
+
+def _kit_words(kits: tuple[str, str]) -> str:
+    return f" (mlops-kit {kits[0]} -> {kits[1]})" if all(kits) and kits[0] != kits[1] else ""
 
 
 def _param_reason(name: str, before: JsonValue, after: JsonValue) -> str:
     if not name.startswith(PROVENANCE):
         return name.removeprefix("params.yaml:")
     kind, _, what = name.removeprefix(PROVENANCE).partition(".")
-    shown = {"packages": what, "contracts": f"step {what}, contract", "runtime": what}.get(kind, name)
-    return f"{shown} {before} -> {after}"
+    return f"{what if kind in ('packages', 'runtime') else name} {before} -> {after}"

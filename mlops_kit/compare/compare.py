@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from mlops_kit.artifacts.side import Side, Unreadable
-from mlops_kit.compare.changes import compare_contract, compare_stages, compare_values
+from mlops_kit.compare.changes import compare_contract, compare_stages, compare_values, contract_notes
 from mlops_kit.compare.data import compare_data, compare_labels
 from mlops_kit.compare.differences import metric_diffs
 from mlops_kit.compare.kpis import judge_kpis
@@ -44,9 +44,11 @@ def compare_sides(
     diffs = metric_diffs(base, head, sharing, confidence, hidden=hidden)
     against = _against_production(production, head, confidence, unreadable)
     kpis = _kpis(head, diffs if base else None, against, unreadable)
-    stages = compare_stages(base.stages, head.stages) if base else ()
+    kits = (base.kit if base else "", head.kit)
+    stages = compare_stages(base.stages, head.stages, kits=kits) if base else ()
     plots, pictures, said = _plots(base, head)
-    notes = [*(base.notes if base else ()), *head.notes, *(shared.notes if shared else ())]
+    notes = [*(contract_notes(base.stages, head.stages, kits=kits) if base else ())]
+    notes += [*(base.notes if base else ()), *head.notes, *(shared.notes if shared else ())]
     notes += [
         said for said in (reuse_warning(looks, shared.rows) if shared else None, _folded_note(folded)) if said
     ]

@@ -57,7 +57,8 @@ def _words(node: PipelineNode, seconds: Mapping[str, float]) -> str:
     words = "" if node.state == "same" else WORDS[node.state]
     if node.state == "rerun" and node.reasons:
         more = f" and {len(node.reasons) - 1} more" if len(node.reasons) > 1 else ""
-        words = f"{node.reasons[0][:40]}{more}"
+        first = node.reasons[0] if len(node.reasons[0]) <= 40 else node.reasons[0].partition(" (")[0]
+        words = f"{first[:40]}{more}"
     ran = f"{seconds[node.name]:,.1f} s" if node.name in seconds else ""
     return ", ".join(part for part in (words, ran) if part)
 
