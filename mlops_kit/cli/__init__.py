@@ -17,6 +17,8 @@ GROUPS = (
     "generate",
     "lint",
     "eject",
+    "diff",
+    "update",
     "push",
     "fsck",
     "ci",

@@ -271,6 +271,33 @@ def commit_all(root: Path, message: str) -> str:
     return _must(root, "rev-parse", "HEAD")
 
 
+def merge_file(base: str, yours: str, theirs: str, *, labels: tuple[str, str, str]) -> tuple[str, int]:
+    """Merge two changes of one text by lines; return the result and the number of conflicts in it.
+
+    Conflicts stand in the result between markers that are labelled with `labels` (yours, base, theirs), in the style of diff3.
+    Nothing is read or written but temporary files. Raises OutsideError when the texts cannot be merged (binary content).
+    """
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="mlops-kit-merge-") as name:
+        folder = Path(name)
+        for file, text in (("yours", yours), ("base", base), ("theirs", theirs)):
+            (folder / file).write_bytes(text.encode("utf-8", "surrogateescape"))
+        named = [part for label in labels for part in ("-L", label)]
+        result = _git(folder, "merge-file", "-p", "--diff3", *named, "yours", "base", "theirs")
+    if result.code > 127:
+        raise OutsideError(f"git merge-file failed: {result.complaint}", fix="see the message of git")
+    return result.stdout.decode("utf-8", "surrogateescape"), result.code
+
+
+def root_commits(root: Path) -> list[tuple[str, str]]:
+    """Return (full id, first line of the message) of the commits without a parent behind HEAD; empty without a commit."""
+    out = _git(root, "log", "--max-parents=0", "-z", "--format=%H%x09%s", "HEAD")
+    entries = out.stdout.decode("utf-8", "replace").split("\0") if out.code == 0 else []
+    parts = [entry.partition("\t") for entry in entries if entry.strip()]
+    return [(sha, message) for sha, _, message in parts]
+
+
 def add_worktree(root: Path, path: Path, sha: str) -> None:
     """Check `sha` out into the new folder `path`, as a detached work tree of the same repository."""
     _must(root, "worktree", "add", "--quiet", "--detach", "--force", str(path), sha)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from mlops_kit import __version__
 from mlops_kit.artifacts.dvcfiles import read_config, read_lock
 from mlops_kit.artifacts.store import open_store
 from mlops_kit.errors import ExitCode, MlopsKitError
@@ -15,6 +16,7 @@ from mlops_kit.outside import git
 from mlops_kit.outside.distributions import describe_mismatch, version_of
 from mlops_kit.project.desired import desired_files
 from mlops_kit.project.lint import lint_project
+from mlops_kit.project.record import RECORD, read_record
 from mlops_kit.project.write import check_files
 from mlops_kit.spec.load import read_kpis, read_lifecycle, read_params, read_schema
 from mlops_kit.spec.yamlfile import parse_yaml
@@ -111,6 +113,30 @@ def _environment(root: Path) -> tuple[Health, str, str]:
     return _ok(f"{len(recorded)} packages as recorded; DVC {version_of('dvc')}")
 
 
+def _template(root: Path) -> tuple[Health, str, str]:
+    record = read_record(root)
+    if record is None or record.answers is None:
+        return (
+            Health.WARN,
+            f"no {RECORD}: an update takes the project's first commit instead",
+            "mlops-kit update",
+        )
+    if record.conflicts:
+        open_files = ", ".join(record.conflicts)
+        return (
+            Health.FAIL,
+            f"an update is unfinished: {open_files}",
+            "solve the conflicts, then mlops-kit update",
+        )
+    if record.mlops_kit != __version__:
+        return (
+            Health.WARN,
+            f"it is that of mlops-kit {record.mlops_kit}, installed is {__version__}",
+            "mlops-kit update",
+        )
+    return _ok(f"that of mlops-kit {record.mlops_kit}")
+
+
 def _remote(root: Path) -> tuple[Health, str, str]:
     path = root / ".dvc/config"
     config = read_config(path.read_text(encoding="utf-8")) if path.exists() else read_config()
@@ -177,6 +203,7 @@ CHECKS = (
     Check("repository", "git repository", _repository),
     Check("files", "project files can be used", _files),
     Check("generated", "generated files are up to date", _generated, ExitCode.STALE),
+    Check("template", "the template is the installed one", _template, ExitCode.REFUSED),
     Check("environment", "installed packages are the recorded ones", _environment, ExitCode.STALE),
     Check("remote", "DVC remote", _remote),
     Check("content", "every recorded output can be had", _content, ExitCode.OUTSIDE),

@@ -10,10 +10,12 @@ from pathlib import Path
 
 from mlops_kit.errors import RefusedError, UsageError
 from mlops_kit.outside import git
+from mlops_kit.project.answers import Answers, answers_of, plan_of, render_answers
 from mlops_kit.project.desired import desired_files
 from mlops_kit.project.eject import eject_step
 from mlops_kit.project.infer import infer_dataset
-from mlops_kit.project.scaffold import Plan, plan_example, plan_from_data, project_files
+from mlops_kit.project.record import new_record, write_record
+from mlops_kit.project.scaffold import Plan, this_python
 from mlops_kit.project.write import write_files
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -49,11 +51,12 @@ def create_project(target: Path, data: DataFile | None = None) -> NewProject:
     """
     target = target.absolute()
     _check_target(target)
-    plan, notes = _plan(data)
+    answers, notes = _answers(target.name, data)
+    plan = plan_of(answers, data=data.path if data else None)
     scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
         root = scratch / target.name
-        _build(root, target.name, plan)
+        _build(root, answers, plan)
         if target.exists():
             target.rmdir()
         root.rename(target)
@@ -81,9 +84,9 @@ def _check_target(target: Path) -> None:
         )
 
 
-def _plan(data: DataFile | None) -> tuple[Plan, list[str]]:
+def _answers(name: str, data: DataFile | None) -> tuple[Answers, list[str]]:
     if data is None:
-        return plan_example(), [
+        return Answers(name, "flights", this_python()), [
             "the data is a sample of 43,927 real flights of 2013; --data FILE --target COLUMN takes yours"
         ]
     if not data.path.is_file():
@@ -94,19 +97,21 @@ def _plan(data: DataFile | None) -> tuple[Plan, list[str]]:
         notes.append(
             f"{data.path.name} is larger than 20 MB and is committed to git; to keep it in DVC: git rm --cached it, then dvc add it"
         )
-    return plan_from_data(data.path, data.target, inferred), notes
+    return answers_of(name, this_python(), data.path, data.target, inferred), notes
 
 
-def _build(root: Path, name: str, plan: Plan) -> None:
-    for path, text in project_files(name, plan).items():
+def _build(root: Path, answers: Answers, plan: Plan) -> None:
+    files = render_answers(answers)
+    for path, text in files.items():
         file = root / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8", newline="\n")
     source = root / "data" / "source"
     source.mkdir(parents=True)
     shutil.copyfile(plan.data, source / plan.data.name)
+    write_record(root, new_record(answers, files), files)
     for stage in plan.eject:
         eject_step(root, stage)
     write_files(root, desired_files(root))
     git.init_repository(root, "main")
-    git.commit_all(root, f"New project {name}")
+    git.commit_all(root, f"New project {answers.name}")

@@ -12,7 +12,7 @@ from mlops_kit.outside.distributions import version_of
 from mlops_kit.outside.resources import render_template, templates_root
 from mlops_kit.project.infer import Inferred
 from mlops_kit.spec.docs import field_docs
-from mlops_kit.spec.model import Kpis, Lifecycle, Schema
+from mlops_kit.spec.model import Column, Kpis, Lifecycle, Schema
 from mlops_kit.spec.yamlfile import dump_yaml, parse_yaml
 
 PINNED = ("dvc-mlops-kit", "dvc", "numpy", "pandas", "pyarrow", "scikit-learn", "scipy", "skops")
@@ -93,27 +93,35 @@ def plan_from_data(data: Path, target: str, inferred: Inferred) -> Plan:
         "key": list(inferred.key),
         **({"time": inferred.time} if inferred.time else {}),
     }
-    columns = {name: _without_defaults(asdict(column), column) for name, column in inferred.columns.items()}
-    schema = {"max_quarantine": 0.05, "columns": columns}
+    schema = {"max_quarantine": 0.05, "columns": plain_columns(inferred.columns)}
     title = f"Predict `{target}` from {data.name}."
     return Plan(title, task, merged["steps"], params, kpis, schema, data, tuple(merged["eject"]))
 
 
-def project_files(name: str, plan: Plan, *, owner: str = "") -> dict[str, str]:
-    """Return path -> text of the files that people own in a new project (the data file and generated files come beside)."""
+def this_python() -> str:
+    """Return the version of the running Python as a project pins it, such as 3.13."""
+    return f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def project_files(name: str, plan: Plan, *, owner: str = "", python: str = "") -> dict[str, str]:
+    """Return path -> text of the files that people own in a new project (the data file and generated files come beside).
+
+    `python` is the version that the project pins, the running one if empty.
+    """
+    python = python or this_python()
     lifecycle = {
         "version": 1,
         "project": {"name": name, "description": plan.title, **({"owner": owner} if owner else {})},
         "task": dict(plan.task),
         "steps": dict(plan.steps),
-        "ci": {"python": f"{sys.version_info.major}.{sys.version_info.minor}"},
+        "ci": {"python": python},
     }
     names = {
         "name": name,
         "title": plan.title,
         "target": str(plan.task["target"]),
         "column": str(plan.params["label"]["column"]),
-        "python": f"{sys.version_info.major}.{sys.version_info.minor}",
+        "python": python,
         "pins": "\n".join(f'  "{package}=={version_of(package)}",' for package in PINNED),
     }
     texts = {target: _render(source, names) for source, target in TEXTS.items()}
@@ -152,6 +160,17 @@ def _merge(base: Any, top: Any) -> Any:
     if isinstance(base, dict) and isinstance(top, dict):
         return {key: _merge(base.get(key), top[key]) if key in top else base[key] for key in {**base, **top}}
     return base if top is None else top
+
+
+def plain_columns(columns: Mapping[str, Column]) -> dict[str, dict[str, Any]]:
+    """Return a data contract as plain values, without what is the default."""
+    return {name: _without_defaults(asdict(column), column) for name, column in columns.items()}
+
+
+def renamed_files() -> dict[str, str]:
+    """Return old path -> new path of the files that the templates made under another name before."""
+    renamed: dict[str, str] = _read_kind("common/kind.yaml").get("renamed") or {}
+    return renamed
 
 
 def _without_defaults(value: dict[str, Any], column: Any) -> dict[str, Any]:

@@ -110,13 +110,13 @@ def _state(path: Path, text: str) -> FileState:
 def _write(path: Path, text: str, *, keep: bool) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if keep:
-        path.replace(_free_name(path))
+        path.replace(free_name(path))
     fresh = path.with_name(f".{path.name}.new")
     fresh.write_text(text, encoding="utf-8", newline="\n")
     os.replace(fresh, path)  # noqa: PTH105 - the one call that also replaces on Windows
 
 
-def _free_name(path: Path) -> Path:
+def free_name(path: Path) -> Path:
     """Return `<name>.orig`, or `<name>.orig2` and so on when that is taken: a version that was kept stays."""
     number = 1
     while (candidate := path.with_name(f"{path.name}.orig{'' if number == 1 else number}")).exists():
