@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from mlops_kit.artifacts.dvcfiles import LockedStage
@@ -70,15 +70,41 @@ def compare_stages(
 
 
 def contract_notes(
-    old: Mapping[str, LockedStage], new: Mapping[str, LockedStage], *, kits: tuple[str, str] = ("", "")
+    old: Mapping[str, LockedStage],
+    new: Mapping[str, LockedStage],
+    changes: Iterable[StageChange],
+    *,
+    kits: tuple[str, str] = ("", ""),
 ) -> tuple[str, ...]:
-    """Return a sentence for each built-in step whose contract differs: a cause that is in no file of the project."""
-    return tuple(
-        f"{name} ran because its contract {'rose' if moved.new > moved.old else 'fell'} {moved.old} -> {moved.new}{_kit_words(kits)}: "
-        "its outputs can differ although data, parameters and code do not"
-        for name in sorted(set(old) & set(new))
-        if (moved := _moved_contract(old[name], new[name])) is not None
-    )
+    """Return a sentence for each built-in step whose contract differs: a cause that is in no file of the project.
+
+    It names the stages of `changes` that ran for nothing else than what such a step wrote, directly or through others.
+    """
+    notes = []
+    for name in sorted(set(old) & set(new)):
+        moved = _moved_contract(old[name], new[name])
+        if moved is not None:
+            after = _after(name, new, changes)
+            what = f"{name} ran because its contract {'rose' if moved.new > moved.old else 'fell'} {moved.old} -> {moved.new}"
+            then = f", and {', '.join(after)} because of what it wrote" if after else ""
+            notes.append(
+                f"{what}{_kit_words(kits)}{then}: outputs can differ although data, parameters and code do not"
+            )
+    return tuple(notes)
+
+
+def _after(name: str, new: Mapping[str, LockedStage], changes: Iterable[StageChange]) -> list[str]:
+    """Return the stages that ran only because of what `name` wrote, or what those wrote, in the order in which that was found."""
+    waiting = [
+        change for change in changes if change.kind == "rerun" and change.reasons and change.name != name
+    ]
+    written = set(new[name].outs)
+    found: list[str] = []
+    while ready := [change for change in waiting if written.issuperset(change.reasons)]:
+        found += [change.name for change in ready]
+        written.update(path for change in ready for path in new[change.name].outs)
+        waiting = [change for change in waiting if change not in ready]
+    return found
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ def compare_sides(
     kits = (base.kit if base else "", head.kit)
     stages = compare_stages(base.stages, head.stages, kits=kits) if base else ()
     plots, pictures, said = _plots(base, head)
-    notes = [*(contract_notes(base.stages, head.stages, kits=kits) if base else ())]
+    notes = [*(contract_notes(base.stages, head.stages, stages, kits=kits) if base else ())]
     notes += [*(base.notes if base else ()), *head.notes, *(shared.notes if shared else ())]
     notes += [
         said for said in (reuse_warning(looks, shared.rows) if shared else None, _folded_note(folded)) if said
