@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from mlops_kit import __version__
 from mlops_kit.errors import MlopsKitError, RefusedError
 from mlops_kit.project.answers import render_answers
 from mlops_kit.project.record import RECORD, base_path, read_record
@@ -18,7 +17,7 @@ from mlops_kit.project.update.apply import update_project, write_all
 from mlops_kit.project.update.model import Outcome, UpdatePlan
 from mlops_kit.spec.load import read_kpis, read_lifecycle, read_params, read_schema
 from mlops_kit.steps.catalog import CATALOG, module_file
-from tests.support.previous import PREVIOUS, make_previous_project
+from tests.support.previous import PREVIOUS, arrived, edit_ten_places, lost, make_previous_project
 from tests.support.world import edit, git, run_kit
 
 
@@ -45,66 +44,6 @@ def outcomes(plan: UpdatePlan) -> dict[str, str]:
 def tree(project: Path) -> dict[str, bytes]:
     names = git(project, "ls-files", "--cached", "--others", "--exclude-standard").splitlines()
     return {name: (project / name).read_bytes() for name in names if (project / name).is_file()}
-
-
-def edit_ten_places(project: Path) -> None:
-    edit(project / "README.md", "| you want to | type |", "Ask Ana in room 12.\n\n| you want to | type |")
-    edit(
-        project / "pyproject.toml", "\n]\n\n[dependency-groups]", '\n  "rich>=13",\n]\n\n[dependency-groups]'
-    )
-    edit(project / ".gitignore", "*.orig\n", "*.orig\n*.scratch\n")
-    edit(
-        project / "mlops.yaml",
-        "  train:\n",
-        "  # ours, by hand\n  count:\n    cmd: python -m count_rows\n    deps: [data/clean.parquet]\n    outs: [reports/rows.txt]\n  train:\n",
-    )
-    edit(project / "params.yaml", "max_iter: 60", "max_iter: 20 # quicker")
-    edit(project / "kpis.yaml", "max_worsening: 0.01", "max_worsening: 0.02\n    min: 0.5")
-    edit(
-        project / "schema.yaml",
-        "  plan:\n    type: string\n",
-        "  plan:\n    type: string\n    values: [basic, plus, pro]\n",
-    )
-    edit(project / "labels/guidelines.md", "- A row without", "- Who pauses has not left.\n- A row without")
-    edit(
-        project / "steps/train.py",
-        "    features = train[",
-        "    print(len(train), 'rows')\n    features = train[",
-    )
-    (project / "tests/test_project.py").unlink()
-    (project / "count_rows.py").write_text("open('reports/rows.txt', 'w').write('many')\n")  # fmt: skip
-
-
-def lost(project: Path) -> list[str]:
-    """Return which of the ten edits are not there any more."""
-    kept = {
-        "README.md": "Ask Ana in room 12.",
-        "pyproject.toml": '"rich>=13"',
-        ".gitignore": "*.scratch",
-        "mlops.yaml": "# ours, by hand\n  count:\n    cmd: python -m count_rows",
-        "params.yaml": "max_iter: 20 # quicker",
-        "kpis.yaml": "max_worsening: 0.02\n    min: 0.5",
-        "schema.yaml": "values: [basic, plus, pro]",
-        "labels/guidelines.md": "- Who pauses has not left.",
-        "steps/train.py": "print(len(train), 'rows')",
-    }
-    gone = [path for path, text in kept.items() if text not in (project / path).read_text()]
-    return gone + (["tests/test_project.py"] if (project / "tests/test_project.py").exists() else [])
-
-
-def arrived(project: Path) -> list[str]:
-    """Return which of the template's changes are there."""
-    news = {
-        "README.md": "mlops-kit doctor",
-        "pyproject.toml": f"dvc-mlops-kit=={__version__}",
-        ".gitignore": "*.update",
-        "mlops.yaml": "retrain.policy",
-        "params.yaml": "min_rows: 100",
-        "labels/guidelines.md": "Version 1.",
-        "steps/train.py": "early_stopping=False",
-        "schema.yaml": "max_quarantine: 0.05",
-    }
-    return [path for path, text in news.items() if text in (project / path).read_text()]
 
 
 def test_nothing_of_ten_edits_is_lost_and_the_template_s_changes_arrive(project: Path) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from mlops_kit import __version__
 from tests.support.world import ROOT, edit
 
 PREVIOUS = "0.0.9"
@@ -29,6 +30,14 @@ CHANGES = (
     ("mlops_kit/steps/model/train_boosting.py", "early_stopping=False,\n        random_state", "random_state"),
     ("mlops_kit/steps/model/evaluate_classification.py", "@step(contract=2)", "@step(contract=1)"),
 )  # fmt: skip
+
+
+COUNT = """\
+from pathlib import Path
+
+Path("reports").mkdir(exist_ok=True)
+Path("reports/rows.txt").write_text("many")
+"""
 
 
 def install_previous(folder: Path) -> Path:
@@ -84,3 +93,64 @@ def make_previous_project(folder: Path) -> Path:
         cwd=folder,
     )
     return folder / "churn"
+
+
+def edit_ten_places(project: Path) -> None:
+    """Edit a project of the previous version in ten places, as its people would."""
+    edit(project / "README.md", "| you want to | type |", "Ask Ana in room 12.\n\n| you want to | type |")
+    edit(
+        project / "pyproject.toml", "\n]\n\n[dependency-groups]", '\n  "rich>=13",\n]\n\n[dependency-groups]'
+    )
+    edit(project / ".gitignore", "*.orig\n", "*.orig\n*.scratch\n")
+    edit(
+        project / "mlops.yaml",
+        "  train:\n",
+        "  # ours, by hand\n  count:\n    cmd: python -m count_rows\n    deps: [data/clean.parquet]\n    outs: [reports/rows.txt]\n  train:\n",
+    )
+    edit(project / "params.yaml", "max_iter: 60", "max_iter: 20 # quicker")
+    edit(project / "kpis.yaml", "max_worsening: 0.01", "max_worsening: 0.02\n    min: 0.5")
+    edit(
+        project / "schema.yaml",
+        "  plan:\n    type: string\n",
+        "  plan:\n    type: string\n    values: [basic, plus, pro]\n",
+    )
+    edit(project / "labels/guidelines.md", "- A row without", "- Who pauses has not left.\n- A row without")
+    edit(
+        project / "steps/train.py",
+        "    features = train[",
+        "    print(len(train), 'rows')\n    features = train[",
+    )
+    (project / "tests/test_project.py").unlink()
+    (project / "count_rows.py").write_text(COUNT)
+
+
+def lost(project: Path) -> list[str]:
+    """Return which of the ten edits are not there any more."""
+    kept = {
+        "README.md": "Ask Ana in room 12.",
+        "pyproject.toml": '"rich>=13"',
+        ".gitignore": "*.scratch",
+        "mlops.yaml": "# ours, by hand\n  count:\n    cmd: python -m count_rows",
+        "params.yaml": "max_iter: 20 # quicker",
+        "kpis.yaml": "max_worsening: 0.02\n    min: 0.5",
+        "schema.yaml": "values: [basic, plus, pro]",
+        "labels/guidelines.md": "- Who pauses has not left.",
+        "steps/train.py": "print(len(train), 'rows')",
+    }
+    gone = [path for path, text in kept.items() if text not in (project / path).read_text()]
+    return gone + (["tests/test_project.py"] if (project / "tests/test_project.py").exists() else [])
+
+
+def arrived(project: Path) -> list[str]:
+    """Return which of the template's changes are there."""
+    news = {
+        "README.md": "mlops-kit doctor",
+        "pyproject.toml": f"dvc-mlops-kit=={__version__}",
+        ".gitignore": "*.update",
+        "mlops.yaml": "retrain.policy",
+        "params.yaml": "min_rows: 100",
+        "labels/guidelines.md": "Version 1.",
+        "steps/train.py": "early_stopping=False",
+        "schema.yaml": "max_quarantine: 0.05",
+    }
+    return [path for path, text in news.items() if text in (project / path).read_text()]
