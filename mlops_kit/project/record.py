@@ -8,6 +8,7 @@ second .dvc for a repository, linters would read a second train.py.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
@@ -94,13 +95,33 @@ def read_record(root: Path) -> Record | None:
     path = root / RECORD
     if not path.exists():
         return None
-    record = build(Record, compose_yaml(path.read_text(encoding="utf-8"), where=RECORD))
+    document = compose_yaml(path.read_text(encoding="utf-8"), where=RECORD)
+    try:
+        record = build(Record, document)
+    except SpecError:
+        require_not_newer(document.value)
+        raise
     for name in (*record.files, *record.conflicts, *(step.file for step in record.ejected.values())):
         if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or "\\" in name:
             raise SpecError(
                 f"`{name}` leaves the project", where=RECORD, fix=f"git checkout HEAD -- {RECORD}"
             )
     return record
+
+
+def require_not_newer(values: Any) -> None:
+    """Raise RefusedError when a record was written by a newer mlops-kit than the installed one; `values` is its plain content."""
+    version = str(values.get("mlops_kit", "")) if isinstance(values, dict) else ""
+    if _order(version) > _order(__version__):
+        raise RefusedError(
+            f"the project has the template of mlops-kit {version}, and installed is {__version__}",
+            fix=f'pip install --upgrade "dvc-mlops-kit>={version}"',
+        )
+
+
+def _order(version: str) -> tuple[int, ...]:
+    """Return what orders versions by their release numbers: 0.10.1 is behind 0.9."""
+    return tuple(int(part) for part in re.findall(r"\d+", re.split(r"[^0-9.]", version)[0]))
 
 
 def record_text(record: Record) -> str:

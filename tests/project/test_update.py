@@ -324,3 +324,26 @@ def test_a_dropped_file_with_changes_stays(project: Path, monkeypatch: pytest.Mo
     commit(project)
     assert outcomes(update_project(project))[".dvcignore"] == Outcome.KEPT
     assert "mine/" in (project / ".dvcignore").read_text()
+
+
+def test_an_older_mlops_kit_does_not_take_a_newer_template_back(project: Path) -> None:
+    edit(project / RECORD, f"\nmlops_kit: {PREVIOUS}", "\nmlops_kit: 999.10.1")
+    commit(project)
+    with pytest.raises(RefusedError, match=r"template of mlops-kit 999.10.1"):
+        update_project(project)
+    edit(project / RECORD, "answers:\n", "answers:\n  colour: blue\n")
+    commit(project)
+    with pytest.raises(RefusedError, match=r"template of mlops-kit 999.10.1"):
+        update_project(project)
+
+
+def test_a_link_is_left_alone_and_a_deleted_file_comes_back_on_demand(project: Path) -> None:
+    (project / "README.md").rename(project / "docs.md")
+    (project / "README.md").symlink_to("docs.md")
+    (project / "tests/test_project.py").unlink()
+    commit(project)
+    plan = update_project(project, take=["tests/test_project.py"])
+    assert "a symbolic link" in {file.path: file.detail for file in plan.files}["README.md"]
+    assert (project / "README.md").is_symlink()
+    assert "mlops-kit doctor" not in (project / "docs.md").read_text()
+    assert "read_kpis" in (project / "tests/test_project.py").read_text()

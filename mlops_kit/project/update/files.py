@@ -29,6 +29,8 @@ class Situation:
     """The merge that waits since the last update."""
     proposal: str | None = None
     """Text of the proposal beside it, None without one."""
+    link: bool = False
+    """Whether the file is a symbolic link, which is left alone."""
 
 
 @dataclass(frozen=True)
@@ -76,19 +78,22 @@ def look_at(
         theirs,
         pending,
         read_exact(proposal) if proposal.is_file() else None,
+        (root / path).is_symlink(),
     )
 
 
 def decide_file(now: Situation, choice: Choice) -> Decision:
     """Return what becomes of a file. Raises RefusedError when a proposal would overwrite a file that no update wrote."""
+    if now.link:
+        return _linked(now)
     if now.theirs is None:
         return _gone(now)
-    if now.yours is None:
-        return _missing(now, now.theirs)
     if now.path in choice.take:
         return Decision(
             now.theirs, _said(now, Outcome.UPDATED, "the template's, as you said"), now.theirs, solved=True
         )
+    if now.yours is None:
+        return _missing(now, now.theirs)
     if now.path in choice.keep:
         return Decision(now.theirs, _said(now, Outcome.KEPT, "yours, as you said"), solved=True)
     if now.base is not None and digest(now.base) == digest(now.theirs):
@@ -100,6 +105,12 @@ def decide_file(now: Situation, choice: Choice) -> Decision:
     if now.base is not None and digest(now.yours) == digest(now.base):
         return Decision(now.theirs, _said(now, Outcome.UPDATED), _ends_like(now.yours, now.theirs))
     return _merge(now, now.yours, now.theirs, choice)
+
+
+def _linked(now: Situation) -> Decision:
+    if now.theirs is None or (now.base is not None and digest(now.base) == digest(now.theirs)):
+        return Decision(now.theirs)
+    return Decision(now.theirs, _said(now, Outcome.KEPT, "a symbolic link, which is left alone"))
 
 
 def _gone(now: Situation) -> Decision:

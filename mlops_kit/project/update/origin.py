@@ -13,7 +13,7 @@ from mlops_kit.outside import git
 from mlops_kit.outside.gitobjects import BlobReader
 from mlops_kit.project.answers import Answers, plan_of, render_answers
 from mlops_kit.project.eject import built_in_text
-from mlops_kit.project.record import RECORD, EjectedStep, Record, digest, read_record
+from mlops_kit.project.record import RECORD, EjectedStep, Record, digest, read_record, require_not_newer
 from mlops_kit.project.scaffold import this_python
 from mlops_kit.spec.load import load_lifecycle, load_schema
 from mlops_kit.spec.model import Lifecycle
@@ -47,6 +47,7 @@ def find_origin(root: Path, rev: str | None = None) -> Origin:
     if record is not None and record.answers is not None:
         if rev is not None:
             raise RefusedError(f"{RECORD} says what this project was made from", fix="leave --from out")
+        require_not_newer(vars(record))
         return Origin(record)
     sha, subject = _first_commit(root, rev)
     with BlobReader(root) as blobs:
