@@ -148,13 +148,15 @@ def _next(plan: UpdatePlan, *, dry_run: bool) -> list[str]:
     if dry_run:
         return ["nothing was changed (--dry-run)"]
     if plan.conflicts:
+        first = plan.conflicts[0]
+        few = (
+            "1 file waits for you, and yours is"
+            if len(plan.conflicts) == 1
+            else f"{len(plan.conflicts)} files wait for you, and yours are"
+        )
         return [
-            f"{len(plan.conflicts)} file{'s wait' if len(plan.conflicts) > 1 else ' waits'} for you; yours {'are' if len(plan.conflicts) > 1 else 'is'} untouched. For each:",
-            *(
-                f"  edit {file.proposal} and remove its markers   (or: mlops-kit update --keep {file.path})"
-                for file in plan.conflicts
-            ),
-            "then: mlops-kit update",
+            f"{few} untouched. Edit {first.proposal} until it is right and has no markers, then: mlops-kit update",
+            f"or say whose is right: mlops-kit update --keep {first.path} (yours), --take {first.path} (the template's)",
         ]
     return [
         f"next: git diff, mlops-kit run, git commit -am 'Update to mlops-kit {plan.new}'      to undo it all: git stash --include-untracked"

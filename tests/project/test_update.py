@@ -347,3 +347,56 @@ def test_a_link_is_left_alone_and_a_deleted_file_comes_back_on_demand(project: P
     assert (project / "README.md").is_symlink()
     assert "mlops-kit doctor" not in (project / "docs.md").read_text()
     assert "read_kpis" in (project / "tests/test_project.py").read_text()
+
+
+def test_a_conflict_that_keeps_the_pipeline_from_being_generated_is_said_and_ends_with_it(
+    project: Path,
+) -> None:
+    """The new step wants a section of params.yaml, and params.yaml waits for a person."""
+    edit(project / "params.yaml", "retrain:\n", "later:\n")
+    edit(project / "params.yaml", "min_rows: 50", "min_rows: 10")
+    commit(project)
+    plan = update_project(project)
+    assert [file.path for file in plan.conflicts] == ["params.yaml"]
+    assert any(
+        "not rebuilt before the conflicts are solved" in note and "retrain" in note for note in plan.notes
+    )
+    edit(project / "params.yaml", "later:\n", "retrain:\n")
+    (project / "params.yaml.update").unlink()
+    solved = update_project(project)
+    assert (solved.conflicts, set(solved.generated) >= {"dvc.yaml"}) == ((), True)
+
+
+def test_a_project_that_cannot_be_generated_afterwards_is_left_as_it_was(project: Path) -> None:
+    edit(project / "steps/train.py", "task: Task, params", "tusk: Task, params")
+    commit(project)
+    before = tree(project)
+    done = run_kit("update", cwd=project, check=False)
+    assert (done.returncode, tree(project)) == (2, before)
+    assert "tusk" in done.stderr
+
+
+def test_a_project_in_a_folder_of_a_larger_repository_is_updated_alone(project: Path, tmp_path: Path) -> None:
+    outer = tmp_path / "outer"
+    shutil.rmtree(project / ".git")
+    shutil.copytree(project, outer / "ml/churn")
+    (outer / "other.txt").write_text("one\n")
+    git(outer, "init", "-q", "-b", "main")
+    commit(outer)
+    (outer / "other.txt").write_text("two\n")
+    update_project(outer / "ml/churn")
+    assert len(arrived(outer / "ml/churn")) == 8
+    changed = git(outer, "status", "--porcelain").splitlines()
+    assert [line.split()[-1] for line in changed if "ml/churn" not in line] == ["other.txt"]
+    edit(outer / "ml/churn/README.md", "# churn", "# Churn")
+    with pytest.raises(RefusedError, match=r"uncommitted changes: .*README\.md"):
+        update_project(outer / "ml/churn")
+
+
+def test_a_lock_file_of_yours_is_named_and_not_touched(project: Path) -> None:
+    (project / "uv.lock").write_text("mine\n")
+    commit(project)
+    assert any(
+        "uv.lock is yours and was not touched: uv lock" in note for note in update_project(project).notes
+    )
+    assert (project / "uv.lock").read_text() == "mine\n"

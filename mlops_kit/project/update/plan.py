@@ -34,7 +34,12 @@ from mlops_kit.spec.names import LIFECYCLE
 from mlops_kit.spec.yamlfile import parse_yaml
 from mlops_kit.steps.catalog import CATALOG
 
-LOCKS = ("uv.lock", "pylock.toml", "poetry.lock", "pdm.lock")
+LOCKS = {
+    "uv.lock": "uv lock",
+    "poetry.lock": "poetry lock",
+    "pdm.lock": "pdm lock",
+    "pylock.toml": "lock again",
+}
 LARGE = 20 * 1024 * 1024
 
 
@@ -272,10 +277,10 @@ def _finish(root: Path, plan: UpdatePlan, draft: _Draft) -> UpdatePlan:
 def _lock_notes(root: Path, plan: UpdatePlan) -> list[str]:
     if plan.writes.get("pyproject.toml") is None:
         return []
-    found = [name for name in LOCKS if (root / name).exists()]
     return [
-        f"pyproject.toml changed and {name} is yours: bring it up to date, with uv.lock by `uv lock`"
-        for name in found
+        f"pyproject.toml changed; {name} is yours and was not touched: {mend}"
+        for name, mend in LOCKS.items()
+        if (root / name).exists()
     ]
 
 
