@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from mlops_kit.compare.ladder import Rung
+    from mlops_kit.compare.reproduction import Reproduction
+    from mlops_kit.project.reproduce.confirm import Confirmation
     from mlops_kit.project.reproduce.reruns import Progress
 
 
@@ -21,7 +24,9 @@ def register(app: typer.Typer) -> None:
 
 
 def reproduce(
-    rev: str = typer.Argument("HEAD", metavar="[REV]", help="Revision to reproduce."),
+    what: list[str] = typer.Argument(
+        None, metavar="[REV]", help="Revision to reproduce, HEAD by default. With --confirm: attestations."
+    ),
     stages: str = typer.Option("", "--stages", help="Only these stages, separated by commas."),
     sample: int | None = typer.Option(None, "--sample", help="Only that many stages, others each day."),
     changed: bool = typer.Option(
@@ -41,6 +46,24 @@ def reproduce(
         help="`locked`: installed in the clone as the commit says; `current`: what is here.",
     ),
     jobs: int = typer.Option(0, "--jobs", "-j", help="Stages at a time; 0 for the number of processors."),
+    attest: Path | None = typer.Option(
+        None,
+        "--attest",
+        help="Write an attestation (in-toto, SLSA provenance) to this file; `auto`: attestations/COMMIT.json.",
+    ),
+    sign: Path | None = typer.Option(
+        None, "--sign", metavar="KEY", help="Sign the attestation with this ssh key. Implies --attest auto."
+    ),
+    builder: str = typer.Option("", "--builder", metavar="NAME", help="Who answers for the attestation."),
+    confirm: bool = typer.Option(
+        False, "--confirm", help="Reproduce nothing; check whether two or more attestations agree (R5)."
+    ),
+    allowed_signers: Path | None = typer.Option(
+        None,
+        "--allowed-signers",
+        metavar="FILE",
+        help="Whose signatures count; by default what git is configured with.",
+    ),
     as_json: bool = typer.Option(
         False, "--json", help="Print the result as JSON; progress goes to standard error."
     ),
@@ -63,7 +86,14 @@ def reproduce(
         mlops-kit reproduce --sample 3 --environment current
 
         mlops-kit reproduce --json | jq .level
+
+        mlops-kit reproduce v1.2.0 --perturb quick --builder ci --sign ~/.ssh/id_ed25519
+
+        mlops-kit reproduce --confirm ci/attestation.json laptop/attestation.json --allowed-signers .mlops/signers
     """
+    root = repo.resolve()
+    if confirm:
+        _confirm(root, [Path(name) for name in what or ()], allowed_signers, as_json)
     from datetime import UTC, datetime
 
     from rich.console import Console
@@ -73,6 +103,9 @@ def reproduce(
     from mlops_kit.report.reproduction import as_lines, to_json
 
     console = Console(stderr=as_json)
+    root = find_root(root)
+    rev = _one(what)
+    place = _place(attest, sign, root, rev)
     options = ReproduceOptions(
         rev=rev,
         stages=tuple(name for name in (part.strip() for part in stages.split(",")) if name),
@@ -85,13 +118,94 @@ def reproduce(
         day=datetime.now(UTC).date().toordinal(),
     )
     with _Shown(console) as shown:
-        made = reproduce_revision(find_root(repo), options, on_progress=shown.show)
+        made = reproduce_revision(root, options, on_progress=shown.show)
+    if place:
+        _attest(console, made, place, builder, sign)
     if as_json:
         sys.stdout.write(to_json(made))
     else:
         for style, line in as_lines(made):
             console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
     raise typer.Exit(int(made.exit_code))
+
+
+def _one(what: list[str] | None) -> str:
+    from mlops_kit.errors import UsageError
+
+    if what and len(what) > 1:
+        raise UsageError(
+            f"{len(what)} revisions are named", fix="name one; or add --confirm to compare attestations"
+        )
+    return what[0] if what else "HEAD"
+
+
+def _place(attest: Path | None, sign: Path | None, root: Path, rev: str) -> Path | None:
+    """Return where the attestation goes, None without one; a place that cannot be written to is refused before the work."""
+    from mlops_kit.cli.place import check_place
+    from mlops_kit.errors import UsageError
+    from mlops_kit.outside.git import resolve
+    from mlops_kit.project.reproduce.attest import default_place
+
+    if sign and not sign.is_file():
+        raise UsageError(f"--sign {sign}: no such key", fix="ssh-keygen -t ed25519 -f KEY makes one")
+    if attest is None and sign is None:
+        return None
+    if attest is None or str(attest) == "auto":
+        return default_place(root, resolve(root, rev))
+    check_place(attest)
+    return attest
+
+
+def _attest(console: Console, made: Reproduction, place: Path, builder: str, sign: Path | None) -> None:
+    from mlops_kit.outside.sshsign import sign_file
+    from mlops_kit.project.reproduce.attest import NAMESPACE, attest, write_attestation
+
+    write_attestation(attest(made, builder=builder), place)
+    console.print(f"wrote {place}", markup=False, highlight=False, soft_wrap=True)
+    if sign:
+        made_signature = sign_file(place, sign, NAMESPACE)
+        console.print(f"signed: {made_signature}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _confirm(root: Path, files: list[Path], allowed: Path | None, as_json: bool) -> None:
+    from mlops_kit.project.reproduce.confirm import confirm_attestations
+
+    found = confirm_attestations(root, files, allowed)
+    if as_json:
+        value = {"level": found.rung.name, "exit_code": int(found.exit_code), "reasons": list(found.reasons)}
+        value["attestations"] = [
+            {
+                "file": one.file,
+                "commit": one.commit,
+                "builder": one.builder,
+                "level": one.level.name,
+                "outputs": len(one.subjects),
+                "signed_by": one.signer.name if one.signer else None,
+            }
+            for one in found.attestations
+        ]
+        sys.stdout.write(json.dumps(value, indent=1, sort_keys=True) + "\n")
+    else:
+        _print_confirmation(found)
+    raise typer.Exit(int(found.exit_code))
+
+
+def _print_confirmation(found: Confirmation) -> None:
+    from mlops_kit.cli.place import print_text
+    from mlops_kit.compare.ladder import MEANINGS
+    from mlops_kit.report.text import visible
+
+    for one in found.attestations:
+        signed = (
+            f"signed by {one.signer.name} ({one.signer.key})"
+            if one.signer
+            else "not signed by anyone who counts"
+        )
+        line = f"{one.file}: {one.commit[:12]} {one.level.name}, {len(one.subjects)} outputs, builder {one.builder}, {signed}"
+        print_text(f"{visible(line)}\n")
+    for reason in found.reasons:
+        print_text(f"✗ {visible(reason)}\n")
+    print_text(f"{found.rung.name} {MEANINGS[found.rung]}\n")
 
 
 def _rung(text: str) -> Rung:

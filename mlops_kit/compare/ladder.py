@@ -83,6 +83,20 @@ class OutputResult:
     """Of a folder: path below it -> SHA-256 of what the rerun wrote."""
 
 
+@dataclass(frozen=True)
+class InputFact:
+    """One recorded input of a rerun, as it was checked."""
+
+    path: str
+    """Path relative to the DVC root."""
+    sha256: str
+    """SHA-256; of a folder that of its sorted lines `path NUL sha256`."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Of a folder: path below it -> SHA-256."""
+    in_git: bool = False
+    """Whether it is a file of the commit, which the commit's own id covers."""
+
+
 class StageOutcome(StrEnum):
     """What became of a stage."""
 
@@ -132,6 +146,8 @@ class StageResult:
     """Last lines of what it printed, when it failed."""
     findings: tuple[Mapping[str, str], ...] = ()
     """Undeclared inputs and outputs that were seen: `kind`, `name`, `where`."""
+    inputs: tuple[InputFact, ...] = ()
+    """Its recorded inputs."""
     causes: tuple[str, ...] = ()
     """What explains a difference, one line each."""
     swept: tuple[AxisResult, ...] = ()

@@ -342,3 +342,9 @@ def push_branch(root: Path, remote: str, branch: str, name: str) -> None:
             f"the data is on the remote, git was not pushed: {(told or result.complaint).strip()}",
             fix="see git's message; after `git pull`, mlops-kit push again",
         )
+
+
+def configured_path(root: Path, name: str) -> Path | None:
+    """Return the path that git's setting `name` holds, with `~` resolved, None when it is not set."""
+    value = _git(root, "config", "--type=path", "--get", name).text
+    return Path(value) if value else None

@@ -6,13 +6,14 @@ import json
 import posixpath
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from mlops_kit.artifacts.fingerprint import fingerprint
 from mlops_kit.artifacts.values import flatten, parse_values
-from mlops_kit.compare.ladder import StageOutcome
+from mlops_kit.compare.ladder import InputFact, StageOutcome
 from mlops_kit.errors import ExitCode, OutsideError, SpecError
 from mlops_kit.outside.clone import check_out
 from mlops_kit.outside.dvc import dvc_environment
@@ -75,6 +76,8 @@ class StageRerun:
     """The command that mends the problem."""
     notes: tuple[str, ...] = ()
     """What could not be checked."""
+    inputs: tuple[InputFact, ...] = ()
+    """The recorded inputs, as they were placed."""
 
     @property
     def ran(self) -> bool:
@@ -108,10 +111,19 @@ def rerun_stage(source: StageSource, workspace: Path, *, axes: Mapping[str, str]
     root = tree / origin.prefix
     for path in origin.written:
         _remove(root / path)
+    in_git = {dep.path for dep in source.deps if not _is_elsewhere(dep) and (root / dep.path).exists()}
     trouble = _place_inputs(source, root, origin.supply) or _stale_params(source, root)
     if trouble:
         return _not_run(source, axes, trouble)
-    return _run(source, origin, root, workspace, axes=axes)
+    inputs = () if axes else tuple(_input_facts(source, root, in_git))
+    return replace(_run(source, origin, root, workspace, axes=axes), inputs=inputs)
+
+
+def _input_facts(source: StageSource, root: Path, in_git: set[str]) -> Iterator[InputFact]:
+    for dep in source.deps:
+        found = None if _is_elsewhere(dep) else fingerprint(root / dep.path)
+        if found:
+            yield InputFact(dep.path, found.hash.sha256, found.files, dep.path in in_git)
 
 
 def _not_run(source: StageSource, axes: Mapping[str, str], trouble: _Trouble) -> StageRerun:

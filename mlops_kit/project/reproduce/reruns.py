@@ -13,7 +13,7 @@ from pathlib import Path
 
 from mlops_kit.compare.ladder import AxisResult, OutputLevel, OutputResult, StageOutcome, StageResult
 from mlops_kit.project.reproduce.isolate import MASKED, StageRerun, rerun_stage
-from mlops_kit.project.reproduce.outputs import compare_outputs, compare_reruns
+from mlops_kit.project.reproduce.outputs import OutputComparer
 from mlops_kit.project.reproduce.perturb import Sweep
 from mlops_kit.project.reproduce.sources import StageSource
 from mlops_kit.project.reproduce.supply import Supply
@@ -63,12 +63,15 @@ class Reruns:
     def __init__(
         self,
         sources: Sequence[StageSource],
+        comparer: OutputComparer,
         supply: Supply,
         places: Workspaces,
+        *,
         jobs: int,
         on_progress: Callable[[Progress], None],
     ) -> None:
         self._sources = {source.name: source for source in sources}
+        self._comparer = comparer
         self._supply = supply
         self._places = places
         self._jobs = max(1, jobs)
@@ -118,7 +121,7 @@ class Reruns:
         place = self._places.next({})
         try:
             rerun = rerun_stage(source, place, axes={})
-            outputs = compare_outputs(source, rerun, self._supply, place / "recorded") if rerun.ran else ()
+            outputs = self._comparer.compare(source, rerun, place / "recorded") if rerun.ran else ()
             for out in outputs:
                 if out.level is OutputLevel.IDENTICAL and not self._supply.has(out.path, out.recorded):
                     self._supply.keep(out.recorded, rerun.outs[out.path])
@@ -199,8 +202,11 @@ class Reruns:
     def _swept(self, name: str, axes: Mapping[str, str]) -> AxisResult:
         place = self._places.next(axes)
         try:
-            rerun = rerun_stage(self._sources[name], place, axes=axes)
-            return compare_reruns(axes, self._results[name].outputs, rerun)
+            source = self._sources[name]
+            rerun = rerun_stage(source, place, axes=axes)
+            return self._comparer.compare_again(
+                source, self._results[name].outputs, rerun, place / "recorded"
+            )
         finally:
             shutil.rmtree(place, ignore_errors=True)
 
@@ -241,5 +247,6 @@ def _result(rerun: StageRerun, outputs: tuple[OutputResult, ...]) -> StageResult
         rerun.mend,
         rerun.tail if rerun.outcome is StageOutcome.FAILED else (),
         rerun.findings,
+        inputs=rerun.inputs,
         notes=rerun.notes,
     )

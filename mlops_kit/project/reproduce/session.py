@@ -12,7 +12,7 @@ from pathlib import Path
 from mlops_kit.artifacts.store import open_store
 from mlops_kit.compare.ladder import Ladder, Rung, StageResult, climb
 from mlops_kit.compare.reproduction import Reproduction
-from mlops_kit.errors import UsageError
+from mlops_kit.errors import SpecError, UsageError
 from mlops_kit.outside import git
 from mlops_kit.outside.clone import clone_commit
 from mlops_kit.outside.dvc import fetch_objects
@@ -21,6 +21,7 @@ from mlops_kit.outside.machine import other_file_system, processors
 from mlops_kit.project.reproduce import choose
 from mlops_kit.project.reproduce.environment import LOCKED, StageEnvironment, prepare_environment
 from mlops_kit.project.reproduce.isolate import Origin
+from mlops_kit.project.reproduce.outputs import OutputComparer
 from mlops_kit.project.reproduce.perturb import Sweep, plan_sweep
 from mlops_kit.project.reproduce.reruns import Progress, Reruns, Workspaces
 from mlops_kit.project.reproduce.sources import Revision, StageSource, read_revision
@@ -108,7 +109,9 @@ class _Session:
         written = tuple(self.revision.producers())
         origin = Origin(self.root, clone, prefix, supply, written, environment.programs, self.processes)
         sources = [replace(stage, origin=origin) for stage in chosen]
-        reruns = Reruns(sources, supply, self.places, self.options.jobs or processors(), self.on_progress)
+        jobs = self.options.jobs or processors()
+        comparer = OutputComparer(supply, _stated(clone / prefix))
+        reruns = Reruns(sources, comparer, supply, self.places, jobs=jobs, on_progress=self.on_progress)
         sweep = plan_sweep(_threads(clone / prefix)) if self.options.perturb != "none" else Sweep({}, {})
         results = reruns.run(sweep, alone=self.options.perturb == "full")
         return self._conclude(results, environment, sweep, (why, *notes))
@@ -212,6 +215,21 @@ def _threads(root: Path) -> int:
     from mlops_kit.spec.load import read_lifecycle
 
     return read_lifecycle(root).runtime.threads if (root / "mlops.yaml").is_file() else 1
+
+
+def _stated(root: Path) -> dict[str, float]:
+    """Return metric -> smallest difference that matters, as the KPI contract of the commit says."""
+    from mlops_kit.spec.load import KPIS, read_kpis
+
+    try:
+        kpis = read_kpis(root) if (root / KPIS).is_file() else None
+    except SpecError:
+        return {}
+    return (
+        {name: metric.min_effect for name, metric in kpis.metrics.items() if metric.min_effect}
+        if kpis
+        else {}
+    )
 
 
 @contextmanager

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import posixpath
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,15 +17,14 @@ from mlops_kit.artifacts.dvcfiles import (
     read_lock,
     read_pipeline,
 )
+from mlops_kit.artifacts.evidence import EVIDENCE, FileEvidence, StageEvidence, parse_evidence
 from mlops_kit.artifacts.trees import CommitTree, Tree
-from mlops_kit.errors import SpecError
 from mlops_kit.outside.gitobjects import BlobReader
 from mlops_kit.spec.kinds import JsonValue
 
 if TYPE_CHECKING:
     from mlops_kit.project.reproduce.isolate import Origin
 
-EVIDENCE = ".mlops/evidence.json"
 RERUN = "mlops-kit run (or dvc repro), then commit dvc.lock"
 
 
@@ -118,8 +116,8 @@ class _Reader:
         self._folders = folders
         self._dvc = [name for name in names if name.endswith(".dvc")]
         wanted = [posixpath.join(folder, file) for folder in folders for file in ("dvc.yaml", "dvc.lock")]
-        self._files = tree.read([*wanted, *self._dvc, EVIDENCE])
-        self._evidence = read_evidence(self._files.get(EVIDENCE))
+        self._files = tree.read([*wanted, *self._dvc, EVIDENCE.as_posix()])
+        self._evidence = parse_evidence(self._files.get(EVIDENCE.as_posix(), b""))
         self._problems: list[str] = []
 
     def read(self) -> Revision:
@@ -153,9 +151,9 @@ class _Reader:
             outs = tuple(_declared(out) for out in declared.values())
             reason = "no run of it is recorded in dvc.lock"
             return StageSource(name, tuple(commands), wdir, (), {}, outs, frozen, reason, RERUN)
-        known = self._evidence.get(name, {})
-        outs = tuple(_recorded(path, locked, known, folder, wdir, declared) for path in locked.outs)
-        deps = tuple(_recorded(path, locked, known, folder, wdir, {}) for path in locked.deps)
+        known = self._evidence.get(name, StageEvidence())
+        outs = tuple(_recorded(path, locked, known.outs, folder, wdir, declared) for path in locked.outs)
+        deps = tuple(_recorded(path, locked, known.deps, folder, wdir, {}) for path in locked.deps)
         problem = ""
         if "\n".join(commands) != locked.cmd:
             problem = "its command is not the one that dvc.lock records"
@@ -178,20 +176,20 @@ class _Reader:
 def _recorded(
     path: str,
     locked: LockedStage,
-    known: Mapping[str, Mapping[str, Any]],
+    known: Mapping[str, FileEvidence],
     folder: str,
     wdir: str,
     declared: Mapping[str, DeclaredOutput],
 ) -> Recorded:
     here = _moved(path, folder, wdir)
     digest = locked.outs[path] if path in locked.outs else locked.deps[path]
-    seen = known.get(here, {})
+    seen = known.get(here)
     out = declared.get(here)
     return Recorded(
         here,
         digest,
         locked.sizes.get(path, (None, None))[0],
-        str(seen.get("sha256", "")) if seen.get("md5") == digest else "",
+        seen.sha256 if seen and seen.md5 == digest else "",
         out.section if out else "",
         out.cache if out else True,
         out.type if out else "",
@@ -217,24 +215,3 @@ def _moved_key(key: str, folder: str, wdir: str) -> str:
 def _clean(path: str) -> str:
     plain = posixpath.normpath(path) if path else ""
     return "" if plain == "." else plain
-
-
-def read_evidence(content: bytes | None) -> dict[str, dict[str, Mapping[str, Any]]]:
-    """Return stage -> path -> what .mlops/evidence.json says of it; empty without the file or where it is of an unknown version."""
-    if content is None:
-        return {}
-    try:
-        value = json.loads(content)
-        if value.get("version") != 1:
-            return {}
-        return {
-            str(name): {**stage.get("deps", {}), **stage.get("outs", {})}
-            for name, stage in value.get("stages", {}).items()
-        }
-    except (ValueError, AttributeError, TypeError):
-        raise SpecError("cannot be understood", where=EVIDENCE, fix=f"git checkout -- {EVIDENCE}") from None
-
-
-def names_of(stages: Iterable[StageSource]) -> list[str]:
-    """Return the names of stages."""
-    return [stage.name for stage in stages]

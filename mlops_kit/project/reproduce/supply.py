@@ -147,8 +147,8 @@ def check(recorded: Recorded, place: Path) -> str:
     if found is None:
         return f"its recorded input {recorded.path} does not exist"
     if recorded.hashed and not found.is_recorded_as(recorded.digest):
-        return f"its input {recorded.path} is not the recorded one (MD5 {found.md5[:12]}, recorded {recorded.digest[:12]})"
-    if recorded.sha256 and found.sha256 != recorded.sha256:
+        return f"its input {recorded.path} is not the recorded one (MD5 {found.hash.md5[:12]}, recorded {recorded.digest[:12]})"
+    if recorded.sha256 and found.hash.sha256 != recorded.sha256:
         return (
             f"its input {recorded.path} has the recorded MD5 and another SHA-256: it was replaced by a twin"
         )
