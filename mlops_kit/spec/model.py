@@ -78,6 +78,8 @@ class Ci:
     """Minutes after which CI ends a run."""
     hermetic: bool = True
     """Whether CI confines stages to what they declare, as `run --hermetic` does; `false` only warns."""
+    reproduce: Literal["none", "nightly"] = "none"
+    """`nightly`: every night CI runs all stages again in a clean clone, under perturbation, and keeps the attestation."""
 
 
 @dataclass(frozen=True)

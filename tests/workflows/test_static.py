@@ -18,6 +18,7 @@ from mlops_kit.spec.model import Ci, Lifecycle, Project, Task
 
 BIN = Path(sys.executable).parent
 MLOPS = ".github/workflows/mlops.yml"
+NIGHTLY = ".github/workflows/mlops-reproduce.yml"
 
 
 def lifecycle(**ci: str) -> Lifecycle:
@@ -60,6 +61,7 @@ def schema(root: Path) -> tuple[int, str]:
         "vendor.github-workflows",
         MLOPS,
         MLOPS.replace("mlops.yml", "mlops-fork.yml"),
+        NIGHTLY,
     )
 
 
@@ -77,7 +79,7 @@ def act(root: Path) -> tuple[int, str]:
     "check", [zizmor, actionlint, schema, dependabot, act], ids=lambda check: check.__name__
 )
 def test_linter_finds_nothing(tmp_path: Path, check: Callable[[Path], tuple[int, str]]) -> None:
-    root = write(tmp_path, workflow_files(lifecycle()))
+    root = write(tmp_path, workflow_files(lifecycle(reproduce="nightly")))
     code, out = check(root)
     assert code == 0, out
 
@@ -147,7 +149,7 @@ DEFECTS = [
 def test_planted_defect_is_found(
     tmp_path: Path, name: str, check: Callable[[Path], tuple[int, str]], old: str, new: str
 ) -> None:
-    files = workflow_files(lifecycle())
+    files = workflow_files(lifecycle(reproduce="nightly"))
     assert old in files[MLOPS], name
     files[MLOPS] = files[MLOPS].replace(old, new)
     code, out = check(write(tmp_path, files))
@@ -168,3 +170,12 @@ def test_workflows_hold_one_command_line_of_ours_each() -> None:
     ]
     assert "\npermissions: {}\n" in text
     assert 'branches: ["release/2.0"]' in text
+
+
+def test_nightly_workflow_is_made_on_demand_and_calls_one_command() -> None:
+    assert NIGHTLY not in workflow_files(lifecycle())
+    text = workflow_files(lifecycle(reproduce="nightly", command="kit"))[NIGHTLY]
+    assert [line.strip() for line in text.splitlines() if "kit " in line] == [
+        "run: kit reproduce --perturb quick --require R4 --builder github --attest attestation.json"
+    ]
+    assert "\npermissions: {}\n" in text

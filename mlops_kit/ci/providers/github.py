@@ -21,6 +21,7 @@ FILES = {
     ".github/workflows/mlops-fork.yml": "mlops-fork.yml",
     ".github/dependabot.yml": "dependabot.yml",
 }
+NIGHTLY = {".github/workflows/mlops-reproduce.yml": "mlops-reproduce.yml"}
 MAX_PAGES = 50
 
 
@@ -60,7 +61,8 @@ def workflow_files(lifecycle: Lifecycle) -> dict[str, str]:
         "command": lifecycle.ci.command,
         "timeout": str(lifecycle.ci.timeout_minutes),
     }
-    return {path: render_template(f"ci/github/{source}", **names) for path, source in FILES.items()}
+    files = {**FILES, **(NIGHTLY if lifecycle.ci.reproduce == "nightly" else {})}
+    return {path: render_template(f"ci/github/{source}", **names) for path, source in files.items()}
 
 
 def post_comment(request: CommentRequest, environment: Mapping[str, str]) -> str:
