@@ -11,7 +11,15 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from mlops_kit.compare.ladder import InputFact, Ladder, OutputLevel, OutputResult, Rung, StageOutcome, StageResult
+from mlops_kit.compare.ladder import (
+    InputFact,
+    Ladder,
+    OutputLevel,
+    OutputResult,
+    Rung,
+    StageOutcome,
+    StageResult,
+)
 from mlops_kit.compare.reproduction import Reproduction
 from mlops_kit.errors import BadDataError, UsageError
 from mlops_kit.outside.sshsign import sign_file
