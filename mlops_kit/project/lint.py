@@ -10,10 +10,10 @@ from pathlib import Path
 
 from mlops_kit.artifacts.dvcfiles import read_pipeline
 from mlops_kit.errors import ExitCode, UsageError
-from mlops_kit.generate.closure import find_imports
 from mlops_kit.outside import git
 from mlops_kit.project.roots import find_root
 from mlops_kit.spec.load import read_lifecycle
+from mlops_kit.steps.closure import Folders, find_closure
 from mlops_kit.steps.lint import lint_source
 from mlops_kit.steps.lint.finding import Finding
 
@@ -67,9 +67,9 @@ def _step_files(root: Path) -> tuple[Path, ...]:
             f"no Python files are named in mlops.yaml, dvc.yaml or steps/ of {root}",
             fix="name files or folders: mlops-kit lint src",
         )
-    return tuple(
-        root / name for name in sorted({name for start in starts for name in find_imports(root, start).local})
-    )
+    folders = Folders(root)
+    reached = {name for start in starts for name in find_closure(root, start, folders=folders).local}
+    return tuple(root / name for name in sorted(reached) if name.endswith(".py"))
 
 
 def _pipeline_scripts(root: Path, path: str) -> Iterator[str]:

@@ -27,8 +27,16 @@ from mlops_kit.project.reproduce.attest import NAMESPACE, attest, dumps, write_a
 from mlops_kit.project.reproduce.confirm import confirm_attestations
 
 SHA = "a" * 64
-DIGEST = {"type": "object", "minProperties": 1, "additionalProperties": {"type": "string", "pattern": "^[0-9a-f]+$"}}
-DESCRIPTOR = {"type": "object", "required": ["digest"], "properties": {"name": {"type": "string"}, "digest": DIGEST}}
+DIGEST = {
+    "type": "object",
+    "minProperties": 1,
+    "additionalProperties": {"type": "string", "pattern": "^[0-9a-f]+$"},
+}
+DESCRIPTOR = {
+    "type": "object",
+    "required": ["digest"],
+    "properties": {"name": {"type": "string"}, "digest": DIGEST},
+}
 # From the specifications of in-toto Statement v1 and SLSA Provenance v1: required fields and their types.
 SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -82,11 +90,15 @@ def reproduction(sha256: str = SHA) -> Reproduction:
     )
     inputs = (InputFact("source.csv", "d" * 64), InputFact("train.py", "e" * 64, in_git=True))
     stage = StageResult("train", StageOutcome.RAN, outputs, seconds=1.25, inputs=inputs)
-    return Reproduction("HEAD", "1" * 40, (stage,), 1, "all", Ladder(Rung.R4, ()), Rung.R3, "locked", {"python": "3.11.7"})
+    return Reproduction(
+        "HEAD", "1" * 40, (stage,), 1, "all", Ladder(Rung.R4, ()), Rung.R3, "locked", {"python": "3.11.7"}
+    )
 
 
 def key(folder: Path, name: str) -> Path:
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(folder / name)], check=True)
+    subprocess.run(
+        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(folder / name)], check=True
+    )
     (folder / name).chmod(0o600)
     return folder / name
 
@@ -154,7 +166,9 @@ def test_same_key_or_same_name_twice_is_one_builder(two: tuple[Path, Path, Path]
     assert "same key" in " ".join(confirm_attestations(first.parent, [first, second], signers).reasons)
     write_attestation(attest(reproduction(), builder="ci"), second)
     sign_file(second, second.parent / "key of laptop", NAMESPACE)
-    assert "all are of the builder `ci`" in " ".join(confirm_attestations(first.parent, [first, second], signers).reasons)
+    assert "all are of the builder `ci`" in " ".join(
+        confirm_attestations(first.parent, [first, second], signers).reasons
+    )
 
 
 def test_unsigned_attestations_confirm_nothing(tmp_path: Path) -> None:
@@ -171,7 +185,9 @@ def test_new_attestation_drops_the_signature_of_the_old_one(two: tuple[Path, Pat
     assert not first.with_name("ci.json.sig").exists()
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", "null", '{"predicate": 3}', "[" * 100_000, json.dumps({"_type": "x"})])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", "null", '{"predicate": 3}', "[" * 100_000, json.dumps({"_type": "x"})]
+)
 def test_file_that_is_no_attestation_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.json").write_text(text)
     with pytest.raises(BadDataError, match=r"a\.json is no attestation"):
