@@ -19,9 +19,10 @@ GROUPS = (
     "eject",
     "diff",
     "update",
-    "push",
-    "fsck",
     "ci",
+    "fsck",
+    "push",
+    "restore",
     "doctor",
     "help",
 )

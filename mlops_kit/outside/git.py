@@ -319,6 +319,11 @@ def dirty_paths(root: Path, paths: Sequence[str] = (), *, untracked: bool = True
     ]
 
 
+def short(root: Path, sha: str) -> str:
+    """Return the shortest unambiguous form of a commit id, of at least ten signs."""
+    return _must(root, "rev-parse", "--short=10", sha)
+
+
 def upstream(root: Path, branch: str) -> tuple[str, str]:
     """Return the git remote that `branch` is pushed to and its name there; without one configured origin, else the only remote, else
     an empty text."""

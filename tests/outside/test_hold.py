@@ -63,10 +63,13 @@ def project(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
 
 
 def started(root: Path, *command: str) -> tuple[subprocess.Popen[bytes], list[int]]:
-    """Start a program of the project and return it with the processes of its stage, which is at work then."""
+    """Start a program of the project and return it with the processes of its stage, which is at work then.
+
+    Whoever runs the tests in the background of a shell ignores SIGINT, and so would what they start.
+    """
     process = subprocess.Popen(
         [sys.executable, *command], cwd=root, env=dvc_environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     return process, [int(pid) for pid in (root / "told").read_text().split()]
 

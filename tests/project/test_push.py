@@ -15,18 +15,15 @@ from mlops_kit.artifacts.evidence import read_evidence
 from mlops_kit.artifacts.places import read_places
 from mlops_kit.outside.dvc import dvc_environment
 from tests.support.http_store import http_store
-from tests.support.tiny import dvc, flipped, objects, overwrite, tiny_project
-from tests.support.world import edit, git, run_kit
+from tests.support.tiny import changed_project, dvc, flipped, objects, overwrite, tiny_project
+from tests.support.world import git, run_kit
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
 def tiny(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tiny_project(tmp_path, tmp_path_factory)
-    subprocess.run(["git", "init", "-q", "--bare", str(tmp_path / "origin")], check=True)
-    git(root, "remote", "add", "origin", str(tmp_path / "origin"))
-    return root
+    return with_origin(tiny_project(tmp_path, tmp_path_factory))
 
 
 @pytest.fixture
@@ -43,26 +40,31 @@ def pushed(root: Path) -> str:
     return git(root, "ls-remote", "origin", "refs/heads/main").partition("\t")[0]
 
 
-def change(root: Path) -> None:
-    edit(root / "raw.csv", "four", "five")
-    run_kit("run", cwd=root)
-    git(root, "commit", "-aqm", "five")
+def with_origin(root: Path) -> Path:
+    origin = root.parent / "origin"
+    subprocess.run(["git", "init", "-q", "--bare", str(origin)], check=True)
+    git(root, "remote", "add", "origin", str(origin))
+    return root
 
 
-def test_data_is_uploaded_and_verified_before_git_is_pushed(tiny: Path) -> None:
-    change(tiny)
-    refused = run_kit("push", "--check", cwd=tiny, check=False)
-    assert (refused.returncode, pushed(tiny)) == (7, "")
+@pytest.fixture
+def changed(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return with_origin(changed_project(tmp_path, tmp_path_factory))
+
+
+def test_data_is_uploaded_and_verified_before_git_is_pushed(changed: Path) -> None:
+    refused = run_kit("push", "--check", cwd=changed, check=False)
+    assert (refused.returncode, pushed(changed)) == (7, "")
     assert "3 objects that dvc.lock names are not on the remote: data/model.txt, data/parts" in refused.stderr
-    done = json.loads(run_kit("push", "--json", cwd=tiny).stdout)
+    done = json.loads(run_kit("push", "--json", cwd=changed).stdout)
     assert done == {
         "objects": 7,
         "uploaded": ["data/model.txt", "data/parts", "data/parts/deep/3.txt"],
         "again": [],
         "branch": "main -> origin/main",
     }
-    assert pushed(tiny) == git(tiny, "rev-parse", "HEAD")
-    assert "7 objects are on the remote" in run_kit("push", "--check", cwd=tiny).stdout
+    assert pushed(changed) == git(changed, "rev-parse", "HEAD")
+    assert "7 objects are on the remote" in run_kit("push", "--check", cwd=changed).stdout
 
 
 def test_object_that_left_the_remote_is_uploaded_again_though_dvc_calls_all_up_to_date(tiny: Path) -> None:
@@ -77,14 +79,13 @@ def test_object_that_left_the_remote_is_uploaded_again_though_dvc_calls_all_up_t
     assert pushed(tiny)
 
 
-def test_damaged_object_in_the_cache_stops_the_push(tiny: Path) -> None:
-    change(tiny)
-    before = objects(tiny / "store")
-    digest = read_evidence(tiny)["join"].outs["data/model.txt"].md5
-    path = tiny / ".dvc/cache/files/md5" / digest[:2] / digest[2:]
+def test_damaged_object_in_the_cache_stops_the_push(changed: Path) -> None:
+    before = objects(changed / "store")
+    digest = read_evidence(changed)["join"].outs["data/model.txt"].md5
+    path = changed / ".dvc/cache/files/md5" / digest[:2] / digest[2:]
     overwrite(path, flipped(path.read_bytes()), keep_time=True)
-    done = run_kit("push", cwd=tiny, check=False)
-    assert (done.returncode, pushed(tiny), objects(tiny / "store")) == (7, "", before)
+    done = run_kit("push", cwd=changed, check=False)
+    assert (done.returncode, pushed(changed), objects(changed / "store")) == (7, "", before)
     assert "data/model.txt is damaged in the cache" in done.stderr
     assert "mlops-kit fsck --repair" in done.stderr
 
@@ -109,25 +110,24 @@ def test_data_that_dvc_add_failed_to_copy_is_not_pushed_as_if_it_were(tiny: Path
     assert "neither in the cache nor on the remote" in refused.stderr
 
 
-def test_git_hook_with_the_check_keeps_git_from_going_first(tiny: Path) -> None:
-    change(tiny)
-    hook = tiny / ".git/hooks/pre-push"
+def test_git_hook_with_the_check_keeps_git_from_going_first(changed: Path) -> None:
+    hook = changed / ".git/hooks/pre-push"
     hook.write_text(f"#!/bin/sh\nexec {sys.executable} -m mlops_kit push --check\n")
     hook.chmod(0o755)
     with pytest.raises(AssertionError, match="not on the remote"):
-        git(tiny, "push", "-q", "origin", "main")
-    assert pushed(tiny) == ""
-    run_kit("push", cwd=tiny)
-    assert pushed(tiny) == git(tiny, "rev-parse", "HEAD")
+        git(changed, "push", "-q", "origin", "main")
+    assert pushed(changed) == ""
+    run_kit("push", cwd=changed)
+    assert pushed(changed) == git(changed, "rev-parse", "HEAD")
 
 
 def test_rejected_git_push_is_told_after_the_data_is_safe(tiny: Path, tmp_path: Path) -> None:
-    run_kit("push", cwd=tiny)
+    git(tiny, "push", "-q", "origin", "main")
     other = tmp_path / "other"
     git(tiny, "clone", "-q", str(tmp_path / "origin"), str(other), "-b", "main")
     git(other, "commit", "-q", "--allow-empty", "-m", "theirs")
     git(other, "push", "-q")
-    change(tiny)
+    git(tiny, "commit", "-q", "--allow-empty", "-m", "ours")
     done = run_kit("push", cwd=tiny, check=False)
     assert done.returncode == 8
     assert "the data is on the remote, git was not pushed" in done.stderr

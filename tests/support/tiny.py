@@ -6,13 +6,14 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest  # noqa: TC002 - the type of a fixture
 
 from mlops_kit.outside.dvc import dvc_environment
 from tests.support.shapes import write
-from tests.support.world import git, run_kit
+from tests.support.world import edit, git, run_kit
 
 FILES = {
     "mlops.yaml": """\
@@ -49,15 +50,34 @@ Path("score.json").write_text('{"bytes": %d}' % sum(map(len, texts)))
 
 def tiny_project(tmp_path: Path, factory: pytest.TempPathFactory) -> Path:
     """Return a fresh copy of the project, run, committed and pushed; the first caller of a session pays for it."""
-    template = factory.getbasetemp() / "tiny-template"
+    return _copy(tmp_path, _template(factory, "tiny", _build))
+
+
+def changed_project(tmp_path: Path, factory: pytest.TempPathFactory) -> Path:
+    """Return a fresh copy of the project one commit later: a row of the data is another one, run and committed, not pushed."""
+
+    def build(root: Path) -> None:
+        shutil.copytree(_template(factory, "tiny", _build), root)
+        edit(root / "raw.csv", "four", "five")
+        run_kit("run", cwd=root)
+        git(root, "commit", "-aqm", "five")
+
+    return _copy(tmp_path, _template(factory, "changed", build))
+
+
+def _copy(tmp_path: Path, template: Path) -> Path:
+    shutil.copytree(template, tmp_path / "tiny")
+    return tmp_path / "tiny"
+
+
+def _template(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], None]) -> Path:
+    template = factory.getbasetemp() / f"{name}-template"
     if not template.exists():
-        fresh = factory.getbasetemp() / "tiny-fresh"
+        fresh = factory.getbasetemp() / f"{name}-fresh"
         shutil.rmtree(fresh, ignore_errors=True)
-        _build(fresh)
+        build(fresh)
         fresh.rename(template)
-    root = tmp_path / "tiny"
-    shutil.copytree(template, root)
-    return root
+    return template
 
 
 def _build(root: Path) -> None:
