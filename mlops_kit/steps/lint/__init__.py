@@ -63,7 +63,7 @@ def lint_source(text: str, path: str) -> tuple[Finding, ...]:
     for rule in RULES.values():
         for node in rule.find(module):
             lines = range(node.lineno, (node.end_lineno or node.lineno) + 1)
-            if not any(rule.id in ignored.get(line, ()) for line in lines):
+            if not any(rule.id in ignored.get(line, ()) for line in lines) and not module.is_said(node):
                 found.add(_finding(rule, node, path))
     return tuple(sorted(found))
 

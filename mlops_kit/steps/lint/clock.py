@@ -41,8 +41,15 @@ def _is_duration(module: Module, call: ast.expr) -> bool:
         outer = module.parent(node)
         return isinstance(outer, ast.BinOp) and isinstance(outer.op, ast.Sub)
 
+    def kept(node: ast.expr) -> bool:  # start = now, for the next round
+        outer = module.parent(node)
+        return isinstance(outer, ast.Assign) and outer.value is node
+
     uses = module.uses_of(call)
-    return subtracted(call) or (bool(uses) and all(map(subtracted, uses)))
+    return subtracted(call) or (
+        any(map(subtracted, uses))
+        and all(subtracted(use) or kept(use) or module.is_said(use) for use in uses)
+    )
 
 
 class LocalTime:

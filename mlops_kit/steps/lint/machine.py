@@ -135,11 +135,25 @@ class PlaceInOutput:
 
     def _is_place(self, module: Module, node: ast.expr) -> bool:
         if isinstance(node, ast.Call):
-            method = node.func.attr if isinstance(node.func, ast.Attribute) else ""
-            return module.name_of(node.func) in self._places or (
-                method in ("absolute", "resolve") and not node.args
-            )
+            if (
+                isinstance(node.func, ast.Attribute)
+                and node.func.attr in ("absolute", "resolve")
+                and not node.args
+            ):
+                return self._is_path(module, node.func.value)
+            return module.name_of(node.func) in self._places
         return isinstance(node, ast.Name) and node.id == "__file__" and isinstance(node.ctx, ast.Load)
+
+    def _is_path(self, module: Module, node: ast.expr) -> bool:
+        """Return whether an expression is a path: made by pathlib, joined with `/`, or called one."""
+        made = module.value_of(node)
+        if isinstance(made, ast.BinOp):
+            return isinstance(made.op, ast.Div)
+        if isinstance(made, ast.Call):
+            return module.name_of(made.func).startswith("pathlib.")
+        return isinstance(made, ast.Name) and any(
+            word in made.id.lower() for word in ("path", "folder", "dir", "root", "file")
+        )
 
     def _goes_out(self, module: Module, node: ast.expr) -> bool:
         for child, outer in module.climb(node):

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 Scope = ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+_SAYING = frozenset({"debug", "info", "warning", "error", "exception", "critical"})
 _BUILTINS = frozenset(dir(builtins))
 
 
@@ -111,6 +112,17 @@ class Module:
             if isinstance(outer, ast.stmt):
                 return
             child, outer = outer, self.parent(outer)
+
+    def is_said(self, node: ast.AST) -> bool:
+        """Return whether an expression only stands in a message: of an error, a log, a warning or something printed."""
+        for child, outer in self.climb(node):
+            if isinstance(outer, ast.Raise):
+                return True
+            if isinstance(outer, ast.Call) and child is not outer.func and keyword(outer, "file") is None:
+                method = outer.func.attr if isinstance(outer.func, ast.Attribute) else ""
+                if method in _SAYING or self.name_of(outer.func) in ("print", "warnings.warn", "sys.exit"):
+                    return True
+        return False
 
     def _bind(self, node: ast.AST) -> None:
         if isinstance(node, ast.Import | ast.ImportFrom):

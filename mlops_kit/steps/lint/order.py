@@ -9,7 +9,7 @@ from mlops_kit.steps.lint.module import Module, is_none, keyword
 
 # What takes many and gives the same for every order. A sum of floats can differ in its last bits; a sum over a set is nearly always a count.
 BLIND = frozenset(
-    {"sorted", "set", "frozenset", "min", "max", "any", "all", "len", "sum", "collections.Counter", "numpy.unique", "numpy.sort",
+    {"sorted", "set", "frozenset", "min", "max", "any", "all", "len", "sum", "collections.Counter", "numpy.unique", "numpy.sort", "numpy.isin", "numpy.in1d",
      "math.fsum", "heapq.nsmallest", "heapq.nlargest"}
 )  # fmt: skip
 # What hands an order on.
@@ -17,6 +17,10 @@ PASSING = frozenset(
     {"list", "tuple", "iter", "map", "filter", "reversed", "str", "pathlib.Path", "itertools.chain"}
 )
 SET_METHODS = frozenset({"union", "intersection", "difference", "symmetric_difference"})
+# What takes many and asks only whether something is among them.
+ASKING = frozenset(
+    {"isin", "is_in", "issubset", "issuperset", "isdisjoint", "drop", "drop_columns", "update", *SET_METHODS}
+)
 # What may be done with each in any order.
 BLIND_METHODS = frozenset(
     {"add", "discard", "unlink", "rmdir", "rmtree", "remove", "mkdir", "chmod", "issubset"}
@@ -64,7 +68,8 @@ def is_settled(module: Module, node: ast.expr, *, follow: bool = True) -> bool:
     for child, outer in module.climb(node):
         if isinstance(outer, ast.Call):
             name = module.name_of(outer.func)
-            if child is not outer.func and name in BLIND:
+            method = outer.func.attr if isinstance(outer.func, ast.Attribute) else ""
+            if child is not outer.func and (name in BLIND or method in ASKING):
                 return True
             if child is outer.func or name in PASSING:
                 continue
@@ -83,6 +88,7 @@ def is_settled(module: Module, node: ast.expr, *, follow: bool = True) -> bool:
         if not isinstance(
             outer,
             ast.comprehension
+            | ast.keyword
             | ast.GeneratorExp
             | ast.ListComp
             | ast.Starred

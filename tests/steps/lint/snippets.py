@@ -59,6 +59,7 @@ FOUND: dict[str, list[str]] = {
         "import pandas as pd\npd.Timestamp.now()",
         "import pandas as pd\nage = (pd.to_datetime('today') - born).dt.days + 1",
         "import time\ntime.strftime('%Y')",
+        "from datetime import datetime\nprint(datetime.now(), file=out)",
     ],
     "local-time": [
         "from datetime import datetime\ndatetime.fromtimestamp(s).hour",
@@ -105,6 +106,7 @@ FOUND: dict[str, list[str]] = {
         "import tempfile\nfolder = tempfile.mkdtemp()\nmeta = {'folder': folder}",
         "file.write_text(f'made by {__file__}')",
         "import os\nhere = os.path.abspath('x')\nfile.write(here)",
+        "report = {'cache': (root / 'cache').resolve().as_posix()}",
     ],
 }  # fmt: skip
 
@@ -227,6 +229,12 @@ NOT_FOUND: dict[str, list[str]] = {
 }  # fmt: skip
 
 CLEAN = [
+    "import logging\nmissing = set(a) - set(b)\nlogging.warning('missing: %s', ', '.join(missing))",
+    "raise ValueError(f'unknown: {list(set(names))}')",
+    "from datetime import datetime\nprint(datetime.now())",
+    "import numpy as np\nkept = set(names)\nmask = np.isin(x, list(kept))\nrows = frame[frame.k.isin(list(kept))].drop(columns=list(kept))",
+    "import time\nlast = time.time()\nfor row in rows:\n    now = time.time()\n    print(now - last)\n    last = now",
+    "report = {'value': task.resolve()}",
     "import numpy as np\nrng = np.random.default_rng(7)\nx = rng.permutation(10)",
     "import pandas as pd\nframe = pd.read_csv('x.csv').sort_values('id').groupby('k', sort=True).mean()",
     "total = sum(values)\nmean = total / len(values)",
