@@ -31,7 +31,7 @@ from mlops_kit.errors import BadDataError
 # The default of Python 3.8 to 3.13; the default of the running Python would make bytes depend on it.
 PROTOCOL = 4
 
-# Below this no object lives; counts and sizes of data are far below, addresses far above.
+# Below this no object lives. Only attributes of objects are looked at: among millions of numbers in a list one may equal an address.
 LOWEST_ADDRESS = 1 << 20
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
@@ -76,10 +76,7 @@ class _CanonicalMixin:
     def save(self, obj: Any, *rest: Any) -> Any:
         """Write one object: a text as the first equal one, an array without what lies between its fields."""
         kind = type(obj)
-        if kind is int:
-            if obj >= LOWEST_ADDRESS:
-                self._numbers.setdefault(obj, "a number")
-        else:
+        if kind is not int:
             self._seen.add(id(obj))
             if kind is str or kind is bytes:
                 obj = self._texts.setdefault((kind, obj), obj)

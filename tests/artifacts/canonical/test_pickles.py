@@ -90,6 +90,11 @@ def test_object_that_keeps_an_address_is_refused_by_name(encode: object) -> None
     assert "__getstate__" in caught.value.fix
 
 
+def test_number_in_a_list_that_equals_an_address_is_data() -> None:
+    item = object
+    assert pickle.loads(pickle_bytes([item, id(item), id(None), None])) == [item, id(item), id(None), None]
+
+
 @pytest.mark.parametrize(
     "value", [lambda: 1, threading.Lock(), [io.StringIO, open]], ids=["lambda", "lock", "fine"]
 )
