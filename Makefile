@@ -7,13 +7,14 @@ BIN := $(VENV)/bin
 unexport PYTHONDONTWRITEBYTECODE
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: help setup demo test quick check lint types floors generated generate lock tools bench calibration clean
+.PHONY: help setup demo test quick check lint types floors generated generate lock tools bench calibration stability clean
 
 help:
 	@echo "make demo    scaffold, run, branch, compare, push to a forge in a box, show the comment"
 	@echo "make test    all tests            make quick   without the slow ones"
 	@echo "make check   lint, types, floors, generated files"
 	@echo "make bench   benchmarks: ratios against the real alternative      make calibration   is the verdict as right as it says?"
+	@echo "make stability   how many outputs are the same again?"
 	@echo "make generate   rebuild the generated files       make lock   rebuild the requirement locks"
 
 $(BIN)/.ready: requirements-dev.lock requirements-uv.lock pyproject.toml
@@ -79,6 +80,10 @@ bench: $(BIN)/.ready
 # Is the verdict right as often as it says? Some minutes of simulation.
 calibration: $(BIN)/.ready
 	$(BIN)/python benchmarks/calibration.py
+
+# How many outputs are the same again, written as usual and written canonically? Some minutes.
+stability: $(BIN)/.ready
+	$(BIN)/python benchmarks/stability.py
 
 clean:
 	rm -rf $(VENV) .tools demo

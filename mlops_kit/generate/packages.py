@@ -40,6 +40,9 @@ HELPERS: Mapping[str, tuple[str, ...]] = {
     "read_table": ("pyarrow",),
     "PartitionSet": ("pyarrow",),
     "dump_model": ("scikit-learn", "skops"),
+    # Which of these it uses depends on the ending of a path that need not stand in the code.
+    "write": ("numpy", "pandas", "pyarrow", "scikit-learn", "skops"),
+    "canonical": ("numpy", "pandas", "pyarrow", "scikit-learn", "skops"),
 }
 
 
