@@ -394,9 +394,9 @@ def test_a_project_in_a_folder_of_a_larger_repository_is_updated_alone(project: 
 
 
 def test_a_lock_file_of_yours_is_named_and_not_touched(project: Path) -> None:
-    (project / "uv.lock").write_text("mine\n")
+    (project / "uv.lock").write_text("version = 1\n")
     commit(project)
     assert any(
         "uv.lock is yours and was not touched: uv lock" in note for note in update_project(project).notes
     )
-    assert (project / "uv.lock").read_text() == "mine\n"
+    assert (project / "uv.lock").read_text() == "version = 1\n"
