@@ -36,11 +36,12 @@ def eject(
     """
     from mlops_kit.project.desired import desired_files
     from mlops_kit.project.eject import eject_step, restore_step
-    from mlops_kit.project.write import write_files
+    from mlops_kit.project.write import refuse_edited, write_files
 
     root = repo.resolve()
     if keep and not undo:
         raise UsageError("--keep goes with --undo", fix=f"mlops-kit eject {stage} --undo --keep")
+    refuse_edited(root, desired_files(root))  # now, and not when the step is ejected already
     if undo:
         back = restore_step(root, stage, keep=keep)
         write_files(root, desired_files(root))

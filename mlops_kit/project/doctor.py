@@ -16,7 +16,7 @@ from mlops_kit.outside import git
 from mlops_kit.outside.distributions import describe_mismatch, version_of
 from mlops_kit.project.desired import desired_files
 from mlops_kit.project.lint import lint_project
-from mlops_kit.project.record import RECORD, read_record
+from mlops_kit.project.record import RECORD, read_base, read_record
 from mlops_kit.project.write import check_files
 from mlops_kit.spec.load import read_kpis, read_lifecycle, read_params, read_schema
 from mlops_kit.spec.yamlfile import parse_yaml
@@ -121,6 +121,8 @@ def _template(root: Path) -> tuple[Health, str, str]:
             f"no {RECORD}: an update takes the project's first commit instead",
             "mlops-kit update",
         )
+    for path in record.files:
+        read_base(root, record, path)
     if record.conflicts:
         open_files = ", ".join(record.conflicts)
         return (

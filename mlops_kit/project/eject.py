@@ -15,11 +15,11 @@ from mlops_kit.project.record import (
     read_base,
     read_exact,
     read_record,
-    remove_empty,
+    record_changes,
     with_ejected,
     without_ejected,
-    write_record,
 )
+from mlops_kit.project.together import write_all
 from mlops_kit.project.write import free_name
 from mlops_kit.spec.load import LIFECYCLE, load_lifecycle
 from mlops_kit.spec.model import Lifecycle
@@ -60,10 +60,7 @@ def eject_step(root: Path, stage: str) -> Path:
     changed = flip_uses(text, stage, uses, file)
     source = built_in_text(uses)
     record = with_ejected(read_record(root) or Record(), stage, _origin(file, uses), source)
-    target.parent.mkdir(exist_ok=True)
-    target.write_text(source, encoding="utf-8", newline="\n")
-    _write(root / LIFECYCLE, changed)
-    write_record(root, record, {file: source})
+    write_all(root, {file: source, LIFECYCLE: changed, **record_changes(record, {file: source})})
     return target
 
 
@@ -93,14 +90,14 @@ def restore_step(root: Path, stage: str, *, keep: bool = False) -> Restored:
             fix=f"mlops-kit eject {stage} --undo --keep moves it to {free_name(file).name}",
         )
     changed = flip_uses(text, stage, step.file, step.uses)
-    kept = free_name(file) if edited else None
-    if kept is not None:
-        file.replace(kept)
-    file.unlink(missing_ok=True)
-    remove_empty(file.parent, root)
-    _write(root / LIFECYCLE, changed)
-    write_record(root, without_ejected(record, stage), {step.file: None})
-    return Restored(step.uses, step.file, kept.relative_to(root).as_posix() if kept else "")
+    kept = free_name(file).relative_to(root).as_posix() if edited else ""
+    writes = {
+        step.file: None,
+        LIFECYCLE: changed,
+        **record_changes(without_ejected(record, stage), {step.file: None}),
+    }
+    write_all(root, {**({kept: read_exact(file)} if kept else {}), **writes})
+    return Restored(step.uses, step.file, kept)
 
 
 def built_in_text(uses: str) -> str:
@@ -139,7 +136,3 @@ def _read(root: Path, stage: str) -> tuple[str, Lifecycle]:
     if stage not in lifecycle.steps:
         raise UsageError(f"no stage `{stage}` in mlops.yaml", fix=f"one of: {', '.join(lifecycle.steps)}")
     return text, lifecycle
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_bytes(text.encode("utf-8", "surrogateescape"))

@@ -17,6 +17,7 @@ from typing import Any
 from mlops_kit import __version__
 from mlops_kit.errors import RefusedError, SpecError
 from mlops_kit.project.answers import Answers, plain_answers
+from mlops_kit.project.together import write_all
 from mlops_kit.spec.build import build
 from mlops_kit.spec.yamlfile import compose_yaml, dump_yaml
 
@@ -163,14 +164,7 @@ def read_base(root: Path, record: Record, path: str) -> str | None:
 
 def write_record(root: Path, record: Record, bases: Mapping[str, str | None]) -> None:
     """Write the record and those texts as they were made that are new (path -> text) or dropped (path -> None)."""
-    for path, text in record_changes(record, bases).items():
-        file = root / path
-        if text is None:
-            file.unlink(missing_ok=True)
-            remove_empty(file.parent, root)
-        else:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(text, encoding="utf-8", newline="\n", errors="surrogateescape")
+    write_all(root, record_changes(record, bases))
 
 
 def record_changes(record: Record, bases: Mapping[str, str | None]) -> dict[str, str | None]:
@@ -200,10 +194,3 @@ def without_ejected(record: Record, stage: str) -> Record:
 def read_exact(path: Path) -> str:
     """Return a text with its own line ends; bytes that are not UTF-8 survive writing it again."""
     return path.read_bytes().decode("utf-8", "surrogateescape")
-
-
-def remove_empty(folder: Path, root: Path) -> None:
-    """Remove `folder` and its parents below `root` as long as they are empty."""
-    while folder != root and folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()
-        folder = folder.parent

@@ -76,6 +76,13 @@ def write_files(
     return found
 
 
+def refuse_edited(root: Path, desired: Mapping[str, str]) -> None:
+    """Raise StaleError naming the desired files that were edited by hand, before something else is written."""
+    edited = [file.path for file in inspect_files(root, desired) if file.state is FileState.EDITED]
+    if edited:
+        raise edited_error(edited)
+
+
 def check_files(root: Path, desired: Mapping[str, str]) -> None:
     """Raise StaleError naming every desired file that is missing, stale or edited by hand."""
     found = inspect_files(root, desired)

@@ -151,3 +151,7 @@ def test_the_commands_say_what_they_did_and_how_to_go_back(tmp_path: Path) -> No
     edit(project / "steps/split.py", "    run(split)  # mine\n", "    run(split)\n")
     assert "built-in step split.time again" in run_kit("eject", "split", "--undo", cwd=project).stdout
     assert contents(project) == before
+    edit(project / "dvc.yaml", "stages:", "stages: # mine")
+    before = contents(project)
+    assert run_kit("eject", "split", cwd=project, check=False).returncode == 6
+    assert contents(project) == before, "what could not be finished was not begun"

@@ -13,7 +13,8 @@ import pytest
 from mlops_kit.errors import MlopsKitError, RefusedError
 from mlops_kit.project.answers import render_answers
 from mlops_kit.project.record import RECORD, base_path, read_record
-from mlops_kit.project.update.apply import update_project, write_all
+from mlops_kit.project.together import write_all
+from mlops_kit.project.update.apply import update_project
 from mlops_kit.project.update.model import Outcome, UpdatePlan
 from mlops_kit.spec.load import read_kpis, read_lifecycle, read_params, read_schema
 from mlops_kit.steps.catalog import CATALOG, module_file
@@ -400,3 +401,20 @@ def test_a_lock_file_of_yours_is_named_and_not_touched(project: Path) -> None:
         "uv.lock is yours and was not touched: uv lock" in note for note in update_project(project).notes
     )
     assert (project / "uv.lock").read_text() == "version = 1\n"
+
+
+@pytest.mark.parametrize("edited", [False, True])
+def test_a_step_ejected_before_records_is_taken_up_only_when_its_text_is_known(
+    project: Path, edited: bool
+) -> None:
+    forget(project)
+    source = module_file(CATALOG["split.time"]).read_text()
+    (project / "steps/split.py").write_text(source + ("# mine\n" if edited else ""))
+    edit(project / "mlops.yaml", "uses: split.time", "uses: steps/split.py")
+    commit(project)
+    plan = update_project(project)
+    assert ("split" in plan.record.ejected) is not edited
+    said = "yours as it is" if edited else "taken as ejected from split.time"
+    assert any("steps/split.py" in note and said in note for note in plan.notes)
+    assert (project / "steps/split.py").read_text().endswith("# mine\n") is edited
+    assert read_lifecycle(project).steps["split"].uses == "steps/split.py"

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import shutil
-import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 from mlops_kit.errors import RefusedError
 from mlops_kit.outside import git
-from mlops_kit.project.record import remove_empty
+from mlops_kit.project.together import write_all
 from mlops_kit.project.update.files import PROPOSAL
 from mlops_kit.project.update.model import Outcome, UpdatePlan
 from mlops_kit.project.update.origin import find_origin
@@ -64,52 +60,3 @@ def _require_clean(root: Path, paths: Iterable[str] = (".",)) -> None:
             f"the work tree has uncommitted changes: {', '.join(dirty[:3])}{more}; nothing was changed",
             fix="git commit or git stash first, so that git can undo the update as a whole",
         )
-
-
-def write_all(root: Path, writes: Mapping[str, str | None]) -> None:
-    """Write (path -> text) and remove (path -> None) files below `root`: all of them, or none when one of them fails.
-
-    Everything is written beside first and moved in place then; what was there is put back when a move fails.
-    """
-    beside = Path(tempfile.mkdtemp(prefix=".mlops-kit-", dir=root))
-    done: list[tuple[Path, Path | None]] = []
-    try:
-        for path, text in writes.items():
-            if text is not None:
-                fresh = beside / "new" / path
-                fresh.parent.mkdir(parents=True, exist_ok=True)
-                fresh.write_bytes(text.encode("utf-8", "surrogateescape"))
-                if (root / path).exists():
-                    shutil.copymode(root / path, fresh)
-        for path, text in writes.items():
-            _move(root, path, beside, done, remove=text is None)
-    except BaseException:
-        for target, old in reversed(done):
-            with contextlib.suppress(OSError):
-                _put(old, target) if old is not None else target.unlink(missing_ok=True)
-        raise
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-    for path, text in writes.items():
-        if text is None:
-            remove_empty((root / path).parent, root)
-
-
-def _move(root: Path, path: str, beside: Path, done: list[tuple[Path, Path | None]], *, remove: bool) -> None:
-    target = root / path
-    old = beside / "old" / path if target.exists() else None
-    if old is not None:
-        old.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(target, old)
-    elif remove:
-        return
-    done.append((target, old))
-    if remove:
-        target.unlink()
-    else:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _put(beside / "new" / path, target)
-
-
-def _put(source: Path, target: Path) -> None:
-    os.replace(source, target)  # noqa: PTH105 - the one call that also replaces on Windows
