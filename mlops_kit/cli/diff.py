@@ -67,36 +67,47 @@ def _print(found: tuple[StepDistance, ...], *, whole: bool) -> None:
             Text("no step is ejected: every stage uses a built-in step, a command or a file of your own")
         )
         return
-    width = max(len(step.stage) for step in found)
-    for step in found:
-        console.print(
-            Text(
-                f"{text.visible(step.stage):<{width}}  {text.visible(step.file)}, from {step.uses} (mlops-kit {step.mlops_kit})"
-            )
+    if not whole:
+        _print_lines(console, found)
+        return
+    (step,) = found
+    console.print(
+        Text(
+            f"{text.visible(step.stage)}: {text.visible(step.file)}, from {step.uses} (mlops-kit {step.mlops_kit})"
         )
-        for line in _facts(step):
-            console.print(Text(f"{'':<{width}}  {line}"))
-    if whole:
-        for part in (found[0].yours, found[0].upstream):
-            _print_diff(console, part.diff)
+    )
+    for line in _facts(step):
+        console.print(Text(f"  {line}"))
+    for part in (step.yours, step.upstream):
+        _print_diff(console, part.diff)
+
+
+def _print_lines(console: Console, found: tuple[StepDistance, ...]) -> None:
+    from rich.text import Text
+
+    from mlops_kit.report import text
+
+    width, from_width = (
+        max(len(part) for part in parts) for parts in ([s.stage for s in found], [s.uses for s in found])
+    )
+    for step in found:
+        facts = ", ".join(" ".join(fact.split()) for fact in _facts(step)[:-1] if not step.missing)
+        line = f"{text.visible(step.stage):<{width}}  {step.uses:<{from_width}}  {step.distance:>4} lines away: {facts or 'the file is gone'}"
+        console.print(Text(line), soft_wrap=True)
 
 
 def _facts(step: StepDistance) -> list[str]:
     yours, upstream = step.yours, step.upstream
     if step.missing:
-        return [
-            "the file is not there; to use the built-in step again: mlops-kit eject " + step.stage + " --undo"
-        ]
+        return [f"the file is not there; to use the built-in step again: mlops-kit eject {step.stage} --undo"]
     said = [f"yours     +{yours.added} -{yours.removed}" if yours.diff else "yours     unchanged"]
     if step.contract_now is None:
         said.append("upstream  the built-in step does not exist any more")
     elif upstream.diff:
         contract = (
-            "" if step.contract_now == step.contract else f", contract {step.contract} -> {step.contract_now}"
+            "" if step.contract_now == step.contract else f" contract {step.contract} -> {step.contract_now}"
         )
-        said.append(
-            f"upstream  +{upstream.added} -{upstream.removed}{contract}; `mlops-kit update` merges it"
-        )
+        said.append(f"upstream  +{upstream.added} -{upstream.removed}{contract} (mlops-kit update merges it)")
     else:
         said.append("upstream  unchanged")
     return [*said, f"distance  {step.distance} line{'' if step.distance == 1 else 's'}"]

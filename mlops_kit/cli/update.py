@@ -159,5 +159,6 @@ def _next(plan: UpdatePlan, *, dry_run: bool) -> list[str]:
             f"or say whose is right: mlops-kit update --keep {first.path} (yours), --take {first.path} (the template's)",
         ]
     return [
-        f"next: git diff, mlops-kit run, git commit -am 'Update to mlops-kit {plan.new}'      to undo it all: git stash --include-untracked"
+        f"next: git diff, mlops-kit run, git add -A && git commit -m 'Update to mlops-kit {plan.new}'",
+        "to undo all of it: git stash --include-untracked",
     ]

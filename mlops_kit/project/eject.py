@@ -49,7 +49,10 @@ def eject_step(root: Path, stage: str) -> Path:
     text, lifecycle = _read(root, stage)
     uses = lifecycle.steps[stage].uses
     if uses not in CATALOG:
-        raise UsageError(f"stage `{stage}` uses {uses or 'a command'}, which is yours already")
+        raise UsageError(
+            f"stage `{stage}` uses {uses or 'a command'}, which is yours already",
+            fix=f"edit it; `mlops-kit diff {stage}` shows what you changed" if uses else "",
+        )
     file = f"steps/{stage}.py"
     target = root / file
     if target.exists():
@@ -73,7 +76,8 @@ def restore_step(root: Path, stage: str, *, keep: bool = False) -> Restored:
     text, lifecycle = _read(root, stage)
     uses = lifecycle.steps[stage].uses
     if not uses or uses in CATALOG:
-        raise UsageError(f"stage `{stage}` uses {uses or 'a command'}, which was not ejected")
+        what = f"the built-in step {uses} already" if uses else "a command, which was not ejected"
+        raise UsageError(f"stage `{stage}` uses {what}")
     record = read_record(root)
     if record is None or stage not in record.ejected or record.ejected[stage].file != uses:
         raise RefusedError(

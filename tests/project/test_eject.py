@@ -89,7 +89,7 @@ def test_going_back_works_for_a_file_that_is_gone_or_has_other_line_ends(project
 
 
 def test_going_back_says_what_it_cannot_know(project: Path) -> None:
-    with pytest.raises(UsageError, match="uses split.time, which was not ejected"):
+    with pytest.raises(UsageError, match="uses the built-in step split.time already"):
         restore_step(project, "s4")
     eject_step(project, "s4")
     shutil.rmtree(project / ".mlops")
