@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
 # What DVC gives the shells that it knows, so that no start-up file changes a command.
 _PLAIN = {"zsh": ["--no-rcs"], "bash": ["--noprofile", "--norc"]}
+LISTENED = 1 << 16
 _FORWARDED = ("SIGTERM", "SIGHUP")
 
 
@@ -19,10 +22,24 @@ def plain_options(shell: str) -> list[str]:
     return _PLAIN.get(Path(shell).name.lower(), [])
 
 
-def run_shell(command: str, *, shell: str, cwd: Path, env: Mapping[str, str]) -> int:
-    """Run `command` with `shell`, hand signals on to it, and return its exit code (128 + N when signal N ended it)."""
+@dataclass(frozen=True)
+class ShellResult:
+    """How a command line ended."""
+
+    code: int
+    """Its exit code; 128 + N when signal N ended it."""
+    complaints: str = ""
+    """The end of its standard error, when that was asked for."""
+
+
+def run_shell(
+    command: str, *, shell: str, cwd: Path, env: Mapping[str, str], listen: bool = False
+) -> ShellResult:
+    """Run `command` with `shell` and hand signals on to it. With `listen` its standard error is passed on and its end returned."""
     arguments: list[str] | str = [shell, *plain_options(shell), "-c", command] if os.name != "nt" else command
-    process = subprocess.Popen(arguments, cwd=cwd, env=dict(env), shell=os.name == "nt")
+    process = subprocess.Popen(
+        arguments, cwd=cwd, env=dict(env), shell=os.name == "nt", stderr=subprocess.PIPE if listen else None
+    )
 
     def forward(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of a handler
         process.send_signal(number)
@@ -33,8 +50,19 @@ def run_shell(command: str, *, shell: str, cwd: Path, env: Mapping[str, str]) ->
     }
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
+        complaints = _passed_on(process.stderr.fileno()) if process.stderr is not None else b""
         code = process.wait()
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    return code if code >= 0 else 128 - code
+    return ShellResult(code if code >= 0 else 128 - code, complaints.decode("utf-8", "replace"))
+
+
+def _passed_on(stream: int) -> bytes:
+    """Copy everything from `stream` to standard error as it comes; return its end."""
+    kept = b""
+    while block := os.read(stream, 1 << 16):
+        sys.stderr.buffer.write(block)
+        sys.stderr.buffer.flush()
+        kept = (kept + block)[-LISTENED:]
+    return kept

@@ -107,18 +107,20 @@ def _run(command: str, root: Path, declared: Declared, *, refuse_by_default: boo
     cwd = Path.cwd() if not refuse_by_default else root
     shell = os.environ.get("SHELL") or "/bin/sh"
     if mode is WatchMode.OFF:
-        return run_shell(command, shell=shell, cwd=cwd, env=os.environ)
+        return run_shell(command, shell=shell, cwd=cwd, env=os.environ).code
     portable = os.environ.get("MLOPS_KIT_WATCH_MECHANISMS") == "portable"
     session = Session(root, declared, mode, Places(root), portable=portable)
     session.start(python=False)
-    code = run_shell(command, shell=shell, cwd=cwd, env=os.environ)
+    done = run_shell(command, shell=shell, cwd=cwd, env=os.environ, listen=mode is WatchMode.REFUSE)
+    if done.code:
+        session.learn(done.complaints)
     session.finish()
-    if code and mode is WatchMode.REFUSE:
+    if done.code and mode is WatchMode.REFUSE:
         sys.stderr.write(
             f"note: stage {declared.stage} ran confined to what it declares; without --hermetic (MLOPS_KIT_WATCH=warn) "
             "it runs on, and everything undeclared is listed\n"
         )
-    return code
+    return done.code
 
 
 def _declared(given: argparse.Namespace, root: Path) -> Declared:

@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -162,6 +162,12 @@ class Session:
         if not self._busy and name not in self.fixed_variables and name not in self.declared.environment:
             self._found.append(Finding(FindingKind.ENVIRONMENT, name, origin.where, "read"))
 
+    def learn(self, complaints: str) -> None:
+        """Add what the kernel refused to another program, as far as its `complaints` name it."""
+        for line in complaints.splitlines():
+            if "ermission denied" in line:
+                self._learn_paths(re.split(r"[\s'\"`:(),]+", line))
+
     def _watch_python(self) -> None:
         stack = Stack(self.places)
         self._parts.append(AuditWatch(self, self.places, stack))
@@ -291,12 +297,14 @@ class Session:
         while error is not None and id(error) not in seen and self.mode is WatchMode.REFUSE:
             seen.add(id(error))
             if "ermission denied" in str(error):
-                for path in _named_paths(error):
-                    full = os.path.join(self.root, path)  # noqa: PTH118
-                    inner = self._inner(os.path.normpath(full))
-                    if inner and not self.declared.may_read(inner) and self._exists(inner):
-                        self._found.append(Finding(FindingKind.READ, inner, self._line_of(inner), "read"))
+                self._learn_paths(_named_paths(error))
             error = error.__cause__ or error.__context__
+
+    def _learn_paths(self, paths: Iterable[str]) -> None:
+        for path in paths:
+            inner = self._inner(os.path.normpath(os.path.join(self.root, path))) if path else None  # noqa: PTH118
+            if inner and (self.root / inner).is_file() and not self.declared.may_read(inner):
+                self._found.append(Finding(FindingKind.READ, inner, self._line_of(inner), "read"))
 
     def _exists(self, name: str) -> bool:
         return os.path.lexists(self.root / name)

@@ -171,7 +171,8 @@ def test_any_program_can_be_run_confined(project: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert (project / "out/x.txt").read_text() == "a\nb\n"
     refused = subprocess.run(bad, capture_output=True, text=True)
-    assert refused.returncode != 0
+    assert refused.returncode == 6
+    assert "cfg/settings.json" in refused.stderr
     assert "3" not in (project / "out/y.txt").read_text() or not CONFINES
     listed = subprocess.run(
         bad, capture_output=True, text=True, env={**os.environ, "MLOPS_KIT_WATCH": "warn"}
