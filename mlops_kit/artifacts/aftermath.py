@@ -9,6 +9,7 @@ from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlops_kit.artifacts.code import file_code_hash
 from mlops_kit.artifacts.evidence import Evidence, FileEvidence, StageEvidence, hash_path
 from mlops_kit.artifacts.hidden_edits import recorded_evidence
 from mlops_kit.artifacts.inventory import Inventory, Recorded
@@ -63,7 +64,7 @@ def learn_evidence(
         members = place.members(item.digest) if item.is_folder else None
         found = hash_path(root / item.path, cache, members=members)
         if found is not None and found.md5 == item.digest:
-            return FileEvidence(item.digest, found.sha256, found.size)
+            return FileEvidence(item.digest, found.sha256, found.size, file_code_hash(root / item.path))
         return recorded_evidence(item, old)
 
     made: dict[str, tuple[dict[str, FileEvidence], dict[str, FileEvidence]]] = {}

@@ -19,6 +19,7 @@ LIGHT = {
     "compare": "mlops_kit.cli.compare",
     "generate": "mlops_kit.cli.generate",
     "log": "mlops_kit.cli.log",
+    "why": "mlops_kit.cli.why",
 }
 
 Command = Callable[..., int]

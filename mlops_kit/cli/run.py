@@ -121,6 +121,12 @@ def _print_report(console: Console, report: RunReport) -> None:
             markup=False,
             highlight=False,
         )
+    for edit in report.quiet:
+        console.print(
+            f"only comments or layout of {edit.path} changed: recorded in dvc.lock, {', '.join(edit.stages)} need not run for it",
+            style="dim",
+            highlight=False,
+        )
     _print_hidden(console, report)
     repro = report.repro
     if repro.code != 0:
@@ -176,6 +182,7 @@ def _as_json(report: RunReport) -> str:
         "cached": list(repro.cached),
         "unchanged": list(repro.skipped),
         "regenerated": list(report.regenerated),
+        "only_comments": {edit.path: list(edit.stages) for edit in report.quiet},
         "shown": list(report.shown),
         "hidden": {
             stage: [finding.as_json() for finding in findings] for stage, findings in report.hidden.items()

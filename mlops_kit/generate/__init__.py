@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mlops_kit.generate.graph import check_stages
-from mlops_kit.generate.notes import plan_notes
+from mlops_kit.generate.notes import plan_notes, stage_notes
 from mlops_kit.generate.plan import Plan, Sources, plan_stages
 from mlops_kit.generate.render import PIPELINE, PROVENANCE, render_pipeline, render_provenance
 
@@ -16,6 +16,7 @@ __all__ = [
     "plan_notes",
     "plan_stages",
     "render_plan",
+    "stage_notes",
 ]
 
 

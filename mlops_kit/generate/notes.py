@@ -17,7 +17,13 @@ def plan_notes(plan: Plan, root: Path) -> tuple[str, ...]:
     """
     written = {output.path for stage in plan.stages for output in stage.outputs}
     found = [note for stage in plan.stages for note in stage_notes(stage, root, written)]
-    found += plan.packages.disagreements({name for stage in plan.stages for name in stage.packages})
+    used = {name for stage in plan.stages for name in stage.packages}
+    found += plan.packages.disagreements(used)
+    found += [
+        f"{name} is installed as a link to a folder: its version does not say what its code is"
+        for name in sorted(used)
+        if plan.packages.installation.is_linked(name)
+    ]
     return tuple(dict.fromkeys(found))
 
 

@@ -175,7 +175,7 @@ class _Planner:
         ]
         for section in use.params:
             _require_section(self.sources, name, section)
-        code = self._closure(use.deps)
+        code = self._closure(use.deps, use.cmd)
         return Stage(
             name,
             use.cmd,
@@ -190,11 +190,14 @@ class _Planner:
             code=code,
         )
 
-    def _closure(self, files: Sequence[str]) -> ImportClosure:
-        """Return what the Python files among `files` import together."""
+    def _closure(self, files: Sequence[str], cmd: str = "") -> ImportClosure:
+        """Return what the Python files among `files` import together; those that `cmd` names are run as scripts."""
         root = self.sources.root
         programs = [path for path in files if path.endswith(".py") and (root / path).is_file()]
-        return merge_closures([find_closure(root, path, folders=self.folders) for path in programs])
+        words = {word.removeprefix("./") for word in cmd.split()}
+        return merge_closures(
+            [find_closure(root, path, folders=self.folders, script=path in words) for path in programs]
+        )
 
 
 def _check_renames(name: str, use: StepUse, contract: StepContract) -> None:

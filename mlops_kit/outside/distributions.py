@@ -54,13 +54,18 @@ class Installation:
         """Return what the distribution `name` requires, as its metadata says it."""
         return tuple(self._header(name).get("Requires-Dist", ()))
 
+    def is_linked(self, name: str) -> bool:
+        """Return whether the distribution `name` is a link to a folder that can be edited."""
+        editable: object = self.direct_url(name).get("dir_info", {}).get("editable")
+        return normalize(name) in self.folders and editable is True
+
     def direct_url(self, name: str) -> dict[str, dict[str, str]]:
         """Return where the distribution `name` was installed from, when that is no index; else empty."""
         try:
             value = json.loads(
                 (self.folders[normalize(name)] / "direct_url.json").read_text(encoding="utf-8")
             )
-        except (OSError, ValueError):
+        except (OSError, ValueError, KeyError):
             return {}
         return value if isinstance(value, dict) else {}
 
@@ -90,10 +95,10 @@ class Installation:
         if not record:
             found |= set(self._text(name, "top_level.txt").split())
         elif b".pth," in record or b"__editable__" in record:
-            found |= {top for top in wanted if self._is_linked(name, record, top)}
+            found |= {top for top in wanted if self._has_linked(name, record, top)}
         return iter(found & wanted)
 
-    def _is_linked(self, name: str, record: bytes, top: str) -> bool:
+    def _has_linked(self, name: str, record: bytes, top: str) -> bool:
         """Return whether an editable distribution has the module `top` in a folder that its link names."""
         base = self.folders[name].parent
         for line in record.decode("utf-8", "replace").splitlines():

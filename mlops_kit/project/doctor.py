@@ -14,12 +14,13 @@ from mlops_kit.artifacts.store import open_store
 from mlops_kit.errors import ExitCode, MlopsKitError
 from mlops_kit.outside import git
 from mlops_kit.outside.distributions import describe_mismatch, version_of
-from mlops_kit.project.desired import desired_files
+from mlops_kit.project.desired import desired_files, desired_project
 from mlops_kit.project.lint import lint_project
 from mlops_kit.project.record import RECORD, read_base, read_record
 from mlops_kit.project.write import check_files
 from mlops_kit.spec.load import read_kpis, read_lifecycle, read_params, read_schema
 from mlops_kit.spec.yamlfile import parse_yaml
+from mlops_kit.steps.recorded import install_command
 
 
 class Health(StrEnum):
@@ -102,14 +103,24 @@ def _generated(root: Path) -> tuple[Health, str, str]:
     return _ok(f"{len(desired)} files")
 
 
+def _followed(root: Path) -> tuple[Health, str, str]:
+    notes = desired_project(root).notes()
+    if not notes:
+        return _ok()
+    more = f"; and {len(notes) - 3} more: mlops-kit generate" if len(notes) > 3 else ""
+    return Health.WARN, "; ".join(notes[:3]) + more, "see docs/how-to/stale.md"
+
+
 def _environment(root: Path) -> tuple[Health, str, str]:
     path = root / ".mlops/provenance.yaml"
     if not path.exists():
         return Health.WARN, "no versions are recorded", "mlops-kit generate"
-    recorded = parse_yaml(path.read_text(encoding="utf-8"), where=str(path))["packages"]
-    different = describe_mismatch(recorded)
+    provenance = parse_yaml(path.read_text(encoding="utf-8"), where=str(path))
+    recorded = provenance["packages"]
+    different = describe_mismatch(recorded, provenance.get("platforms"))
     if different:
-        return Health.FAIL, different, "uv sync, or accept the installed versions: mlops-kit generate"
+        install = install_command(provenance.get("lock"))
+        return Health.FAIL, different, f"{install}, or accept the installed versions: mlops-kit generate"
     return _ok(f"{len(recorded)} packages as recorded; DVC {version_of('dvc')}")
 
 
@@ -206,6 +217,7 @@ CHECKS = (
     Check("files", "project files can be used", _files),
     Check("generated", "generated files are up to date", _generated, ExitCode.STALE),
     Check("template", "the template is the installed one", _template, ExitCode.REFUSED),
+    Check("followed", "what the steps use can be read off their code", _followed),
     Check("environment", "installed packages are the recorded ones", _environment, ExitCode.STALE),
     Check("remote", "DVC remote", _remote),
     Check("content", "every recorded output can be had", _content, ExitCode.OUTSIDE),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mlops_kit.artifacts.quiet_edits import QuietEdit, accept_quiet_edits
 from mlops_kit.artifacts.run_checks import confirm_run, prepare_run
 from mlops_kit.artifacts.side import read_side
 from mlops_kit.errors import ExitCode, UsageError
@@ -39,6 +40,8 @@ class RunReport:
     """Stage that ran -> what it used and does not declare."""
     shown: tuple[str, ...] = ()
     """Files that were edited without a change of size and time, which DVC would not have seen; they have a fresh time now."""
+    quiet: tuple[QuietEdit, ...] = ()
+    """Python files of which only comments or layout had changed; dvc.lock has their new text, and nothing ran for them."""
 
     @property
     def exit_code(self) -> ExitCode:
@@ -87,6 +90,7 @@ def run_project(
         raise UsageError(f"no stage `{unknown[0]}` in mlops.yaml", fix=f"one of: {', '.join(stages)}")
     changed = write_files(root, desired_files(root))
     shown = prepare_run(root)
+    quiet = () if options.force else accept_quiet_edits(root, allow_missing=options.pull)
     started = time.time_ns()
     variables = watching_variables(root, stages, hermetic=options.hermetic)
     repro = reproduce(
@@ -102,9 +106,9 @@ def run_project(
     hidden = {} if variables[MODE] == WatchMode.OFF else _hidden_inputs(root, repro, since=started)
     regenerated = tuple(file.path for file in changed if file.state is not FileState.CURRENT)
     if repro.code != 0:
-        return RunReport(repro, regenerated, {}, (), hidden, shown)
+        return RunReport(repro, regenerated, {}, (), hidden, shown, quiet)
     confirm_run(root, repro, whole=not options.targets, elsewhere=options.pull)
-    return RunReport(repro, regenerated, read_side(root, None).metrics, read_kpi_results(root), hidden, shown)
+    return RunReport(repro, regenerated, read_side(root, None).metrics, read_kpi_results(root), hidden, shown, quiet)
 
 
 def _hidden_inputs(root: Path, repro: ReproResult, *, since: int) -> Mapping[str, tuple[Finding, ...]]:

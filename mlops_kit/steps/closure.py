@@ -78,14 +78,21 @@ def _workspace_roots(root: Path, text: str) -> Iterator[str]:
             yield from ([f"{name}/src"] if (folder / "src").is_dir() else [name])
 
 
-def find_closure(root: Path, start: str, *, folders: Folders | None = None) -> ImportClosure:
+def find_closure(
+    root: Path, start: str, *, folders: Folders | None = None, script: bool = False
+) -> ImportClosure:
     """Return what the file `start` (relative to `root`), run with `python -m`, imports: directly and through local modules.
+
+    With `script` it is run by its path, so that its own folder is the first in which modules are found.
 
     Imports inside functions count, those under `if TYPE_CHECKING` do not. A package's `__init__.py` counts where a module of it is
     imported. mlops_kit itself never counts as local, not in its own repository either: its steps carry contract versions instead.
     `folders` is shared by the calls for one project. Raises SpecError with file and line for a file that is not valid Python.
     """
-    return _Walk(folders or Folders(root), start).closure()
+    if script:
+        return _Walk(Folders(root, first=start.rpartition("/")[0]), start, "").closure()
+    package = start.rpartition("/")[0].replace("/", ".")
+    return _Walk(folders or Folders(root), start, package).closure()
 
 
 def merge_closures(closures: Sequence[ImportClosure]) -> ImportClosure:
@@ -112,16 +119,17 @@ def imported_modules(path: Path) -> tuple[str, ...]:
 class Folders:
     """The project's folders, each listed once, and its import roots."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, first: str = "") -> None:
         self.root = root
+        self._first = first
         self._listed: dict[str, tuple[frozenset[str], frozenset[str]]] = {}
         self._modules: dict[str, tuple[list[str], bool]] = {}
         self._read: dict[str, FileImports] = {}
 
     @cached_property
     def roots(self) -> tuple[str, ...]:
-        """Return the import roots."""
-        return import_roots(self.root)
+        """Return the import roots, in the order in which they are searched."""
+        return tuple(dict.fromkeys((self._first, *import_roots(self.root))))
 
     def listing(self, folder: str) -> tuple[frozenset[str], frozenset[str]]:
         """Return the names of the files and of the folders in `folder`; empty when there is none."""
@@ -226,9 +234,10 @@ def _no_collection() -> Iterator[None]:
 
 
 class _Walk:
-    def __init__(self, folders: Folders, start: str) -> None:
+    def __init__(self, folders: Folders, start: str, package: str) -> None:
         self._folders = folders
         self._start = start
+        self._package = package
         self._via: dict[str, str] = {}
         self._queue: list[tuple[str, str]] = []
         self._seen: set[tuple[str, str]] = set()
@@ -236,11 +245,9 @@ class _Walk:
         self._notes: list[Note] = []
 
     def closure(self) -> ImportClosure:
-        module = self._start.removesuffix(".py").replace("/", ".")
-        package = module.rpartition(".")[0]
         # `python -m steps.train` runs steps/__init__.py first.
-        self._reach(package, f"{self._start}:1")
-        self._enter(self._start, package, "")
+        self._reach(self._package, f"{self._start}:1")
+        self._enter(self._start, self._package, "")
         with _no_collection():
             while self._queue:
                 path, inside = self._queue.pop()

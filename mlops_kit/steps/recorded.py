@@ -27,9 +27,13 @@ def check_environment(root: Path, stage: str) -> None:
 
     Raises StaleError naming each that differs. A project without the file is not checked.
     """
-    recorded = _read(root / PROVENANCE)
-    if recorded is None:
-        return
+    if (root / PROVENANCE).exists():
+        check_recorded((root / PROVENANCE).read_text(encoding="utf-8"), stage)
+
+
+def check_recorded(provenance: str, stage: str) -> None:
+    """Do what check_environment does, by the text of .mlops/provenance.yaml."""
+    recorded = _parse(provenance, str(PROVENANCE))
     _check_python(str((recorded.get("runtime") or {}).get("python") or ""))
     names = (recorded.get("stages") or {}).get(stage, [])
     versions = recorded.get("packages") or {}
@@ -115,9 +119,11 @@ def _paths(section: Any) -> set[str]:
 
 
 def _read(path: Path) -> dict[str, Any] | None:
+    return _parse(path.read_text(encoding="utf-8"), path.name) if path.exists() else None
+
+
+def _parse(text: str, where: str) -> dict[str, Any]:
     from mlops_kit.spec.yamlfile import parse_yaml
 
-    if not path.exists():
-        return None
-    value = parse_yaml(path.read_text(encoding="utf-8"), where=path.name)
+    value = parse_yaml(text, where=where)
     return value if isinstance(value, dict) else {}

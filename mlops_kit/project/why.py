@@ -1,0 +1,195 @@
+"""Why each stage would run, or would not: the state of the work tree, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlops_kit.artifacts.freshness import CHANGED, GONE, NOT_RECORDED, Cause, Freshness, StageFreshness
+from mlops_kit.errors import StaleError, UsageError
+from mlops_kit.generate import PIPELINE, PROVENANCE, stage_notes
+from mlops_kit.project.desired import DesiredProject, desired_project
+from mlops_kit.project.write import FileState, edited_error, inspect_files
+from mlops_kit.spec.names import LIFECYCLE
+from mlops_kit.steps.recorded import check_environment, check_recorded
+
+_LONGEST = 60
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One cause, for people and for programs."""
+
+    kind: str
+    """`code`, `data`, `param`, `package`, `contract`, `runtime`, `output`, `command`, `upstream`, `new` or `always`."""
+    name: str
+    """Path, key, package or stage."""
+    text: str
+    """In words."""
+    old: str = ""
+    """What was recorded."""
+    new: str = ""
+    """What is now."""
+
+
+@dataclass(frozen=True)
+class StageReasons:
+    """What would become of one stage."""
+
+    stage: str
+    state: str
+    """`run` (for a reason of its own), `wait` (a stage before it would run; it runs if what it reads changes then) or `fresh`."""
+    reasons: tuple[Reason, ...]
+    """Why it would run or wait."""
+    remarks: tuple[str, ...] = ()
+    """What else is to be known: comments that changed, inputs that cannot be looked at, code that cannot be followed."""
+    refusal: str = ""
+    """Why the stage would refuse to run; empty when it would not."""
+
+    @property
+    def line(self) -> str:
+        """Return all of it in one line."""
+        why = "; ".join(reason.text for reason in self.reasons)
+        said = {
+            "run": f"would run: {why}",
+            "wait": f"waits: {why}",
+            "fresh": "up to date with dvc.lock",
+        }[self.state]
+        refusal = f"; it would refuse (exit 6): {self.refusal}" if self.refusal else ""
+        remarks = "".join(f"; {remark}" for remark in self.remarks)
+        return f"{self.stage}: {said}{refusal}{remarks}"
+
+
+@dataclass(frozen=True)
+class WhyReport:
+    """The state of a work tree."""
+
+    stages: tuple[StageReasons, ...]
+    """In the order in which they could run."""
+    outdated: tuple[str, ...] = ()
+    """Generated files that `run` would write first; the stages are judged by what they would be."""
+
+
+def explain_stages(root: Path, names: Iterable[str] = (), *, plain: bool = False) -> WhyReport:
+    """Return why the stages `names` (all when empty) of the DVC repository at `root` would run with `mlops-kit run`.
+
+    With `plain`, what plain `dvc repro` would do: it neither rebuilds generated files nor knows comments from code.
+    Nothing is changed. Raises UsageError for an unknown stage, StaleError when a generated file was edited by hand, SpecError when a
+    file cannot be read.
+    """
+    desired = desired_project(root) if (root / LIFECYCLE).exists() else None
+    outdated: tuple[str, ...] = ()
+    overlay: dict[str, bytes] = {}
+    if desired is not None and not plain:
+        files = inspect_files(root, {path: desired.files[path] for path in (PIPELINE, PROVENANCE)})
+        if edited := [file.path for file in files if file.state is FileState.EDITED]:
+            raise edited_error(edited)
+        outdated = tuple(file.path for file in files if file.state is not FileState.CURRENT)
+        overlay = {path: desired.files[path].encode() for path in outdated}
+    found = Freshness(root, overlay, quiet_comments=not plain).stages()
+    wanted = _chosen(found, list(names))
+    explained = tuple(_explain(stage, root, desired, overlay) for stage in wanted)
+    return WhyReport(explained, outdated)
+
+
+def _chosen(found: tuple[StageFreshness, ...], names: list[str]) -> tuple[StageFreshness, ...]:
+    known = {stage.name for stage in found}
+    for name in names:
+        if name not in known and not any(stage.startswith(f"{name}@") for stage in known):
+            raise UsageError(f"no stage `{name}`", fix=f"one of: {', '.join(sorted(known)) or 'none yet'}")
+    return tuple(
+        stage for stage in found if not names or stage.name in names or stage.name.partition("@")[0] in names
+    )
+
+
+def _explain(
+    stage: StageFreshness, root: Path, desired: DesiredProject | None, overlay: Mapping[str, bytes]
+) -> StageReasons:
+    plan = next((s for s in desired.plan.stages if s.name == stage.name), None) if desired else None
+    via = plan.code.via if plan and plan.code else {}
+    reasons = [_reason(cause, via) for cause in stage.causes]
+    if not stage.causes:
+        reasons += [
+            Reason("upstream", name, f"{name} would run and writes {path}") for name, path in stage.upstream
+        ]
+    remarks = [f"only comments or layout of {path} changed" for path in stage.quiet]
+    remarks += [f"{path} cannot be looked at from here" for path in stage.unknown]
+    remarks += list(stage_notes(plan, root)) if plan else []
+    state = "run" if stage.causes else "wait" if stage.upstream else "fresh"
+    refusal = _refusal(root, stage.name, overlay) if plan and plan.is_python and state != "fresh" else ""
+    return StageReasons(stage.name, state, tuple(reasons), tuple(remarks), refusal)
+
+
+def _refusal(root: Path, stage: str, overlay: Mapping[str, bytes]) -> str:
+    try:
+        if PROVENANCE in overlay:
+            check_recorded(overlay[PROVENANCE].decode(), stage)
+        else:
+            check_environment(root, stage)
+    except StaleError as error:
+        return f"{error.message} ({error.fix})"
+    return ""
+
+
+def _reason(cause: Cause, via: Mapping[str, str]) -> Reason:
+    if cause.kind == "new":
+        return Reason("new", cause.name, "it has not run yet")
+    if cause.kind == "always":
+        return Reason("always", cause.name, f"it always runs ({cause.name})")
+    if cause.kind == "command":
+        return Reason(
+            "command",
+            "cmd",
+            f"its command changed: {_short(cause.old)} -> {_short(cause.new)}",
+            cause.old,
+            cause.new,
+        )
+    if cause.kind == "out":
+        what = {GONE: "is missing", CHANGED: "is not what it wrote", NOT_RECORDED: "is a new output"}
+        return Reason(
+            "output", cause.name, f"{cause.name} {what.get(cause.new, f'is {cause.new}')}", new=cause.new
+        )
+    if cause.kind == "dep":
+        return _input(cause, via)
+    return _value(cause)
+
+
+def _input(cause: Cause, via: Mapping[str, str]) -> Reason:
+    kind = "code" if cause.name in via or cause.name.endswith(".py") else "data"
+    what = {GONE: "is missing", CHANGED: "changed", NOT_RECORDED: "is a new dependency"}[cause.new]
+    way = " <- ".join(_way(cause.name, via))
+    text = f"{cause.name} {what}" + (f" (imported at {way})" if way else "")
+    return Reason(kind, cause.name, text, new=cause.new)
+
+
+def _way(path: str, via: Mapping[str, str]) -> Iterator[str]:
+    """Yield the imports that lead from a file back to the stage's own file."""
+    seen: set[str] = set()
+    while (where := via.get(path)) and path not in seen:
+        seen.add(path)
+        yield where
+        path = where.rpartition(":")[0]
+
+
+def _value(cause: Cause) -> Reason:
+    file, _, key = cause.name.partition(":")
+    kind, shown = "param", cause.name.removeprefix("params.yaml:")
+    if file == PROVENANCE:
+        group, _, rest = key.partition(".")
+        kind = {"packages": "package", "contracts": "contract"}.get(group, "runtime")
+        shown = {"package": rest, "contract": "the step's contract"}.get(
+            kind, "Python" if rest == "python" else rest
+        )
+    return Reason(
+        kind,
+        key if file == PROVENANCE else cause.name,
+        f"{shown} {_short(cause.old)} -> {_short(cause.new)}",
+        cause.old,
+        cause.new,
+    )
+
+
+def _short(text: str) -> str:
+    plain = " ".join(text.split())
+    return plain if len(plain) <= _LONGEST else f"{plain[: _LONGEST - 1]}…"
