@@ -7,12 +7,13 @@ BIN := $(VENV)/bin
 unexport PYTHONDONTWRITEBYTECODE
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: help setup demo test quick check lint types floors generated generate lock tools bench calibration stability clean
+.PHONY: help setup demo test quick check lint types floors generated generate reproduce lock tools bench calibration stability clean
 
 help:
 	@echo "make demo    scaffold, run, branch, compare, push to a forge in a box, show the comment"
 	@echo "make test    all tests            make quick   without the slow ones"
 	@echo "make check   lint, types, floors, generated files"
+	@echo "make reproduce   the reference project of the last commit again, bit by bit"
 	@echo "make bench   benchmarks: ratios against the real alternative      make calibration   is the verdict as right as it says?"
 	@echo "make stability   how many outputs are the same again?"
 	@echo "make generate   rebuild the generated files       make lock   rebuild the requirement locks"
@@ -65,6 +66,10 @@ generated: $(BIN)/.ready
 generate: $(BIN)/.ready
 	$(BIN)/mlops-kit generate
 	$(BIN)/python scripts/reference.py
+
+# Every stage of the last commit again in a clean clone, under perturbation.
+reproduce: $(BIN)/.ready
+	$(BIN)/mlops-kit reproduce --environment current --perturb quick --require R4
 
 lock: $(BIN)/.ready
 	$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --universal --python-version 3.11 \

@@ -29,7 +29,7 @@ class Reproduction:
     required: Rung
     """The rung that was demanded."""
     environment: str
-    """`locked`: installed in the clone as the commit says; `current`: what was installed here."""
+    """`locked`: installed in the clone from the commit's lock file; `unlocked`: installed there without one; `current`: what was here."""
     facts: Mapping[str, Any] = field(default_factory=dict)
     """Versions that decide: `python`, `packages`, `blas`, `system`, `processor`, `libc`."""
     perturb: str = "none"

@@ -1,8 +1,8 @@
 """Makes a Python process see another clock, another order of files, or no network. `mlops-kit reproduce --perturb` puts this folder on
 PYTHONPATH of the stages that it runs again.
 
-Python imports a module of this name at its start, in child processes too. It uses nothing but the standard library (and
-time-machine, where that is installed), and works on every Python from 3.8 on. What is asked for stands in MLOPS_KIT_PERTURB.
+Python imports a module of this name at its start, in child processes too. It uses nothing but the standard library, and works on
+every Python from 3.8 on. What is asked for stands in MLOPS_KIT_PERTURB.
 """
 
 import json
@@ -44,20 +44,7 @@ def _reverse_files():
 
 
 def _shift_clock(days):
-    """Let the clock of this process be `days` ahead: with time-machine where it is installed, else what Python code itself reads."""
-    try:
-        import datetime as dt
-
-        import time_machine
-
-        ahead = dt.datetime.now(dt.timezone.utc) + dt.timedelta(days=days)
-        time_machine.travel(ahead, tick=True).start()
-    except ImportError:
-        _shift_python(days)
-
-
-def _shift_python(days):
-    """Shift what the modules time and datetime say."""
+    """Let the clock of this process be `days` ahead, as far as Python code reads it."""
     import time
 
     seconds = days * 86_400

@@ -17,7 +17,7 @@ from mlops_kit.outside.isolated import Limits, Processes
 from mlops_kit.outside.machine import describe_interpreter, describe_machine
 from mlops_kit.spec.load import LIFECYCLE, load_lifecycle
 
-LOCKED, CURRENT = "locked", "current"
+LOCKED, CURRENT, UNLOCKED = "locked", "current", "unlocked"
 _LOCKS = (
     "uv.lock",
     "pylock.toml",
@@ -36,7 +36,7 @@ class StageEnvironment:
     """Where stages find `python`, and what was found out about it."""
 
     kind: str
-    """`locked`: installed in the clone as the commit says; `current`: what is installed here."""
+    """`locked`: installed in the clone from the commit's lock file; `unlocked`: installed there without one; `current`: what is here."""
     programs: Path | None
     """Folder in which `python` is found first; None for that of this interpreter."""
     facts: Mapping[str, Any] = field(default_factory=dict)
@@ -62,6 +62,7 @@ def prepare_environment(clone: Path, kind: str, processes: Processes, log: Path)
         )
     if kind == LOCKED:
         if not any((clone / name).is_file() for name in _LOCKS):
+            kind = UNLOCKED
             notes.append("no lock file is committed: versions of indirect packages are those of today")
         programs = _install(clone, command, processes, log)
         if programs is None:
