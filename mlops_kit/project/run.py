@@ -108,7 +108,9 @@ def run_project(
     if repro.code != 0:
         return RunReport(repro, regenerated, {}, (), hidden, shown, quiet)
     confirm_run(root, repro, whole=not options.targets, elsewhere=options.pull)
-    return RunReport(repro, regenerated, read_side(root, None).metrics, read_kpi_results(root), hidden, shown, quiet)
+    return RunReport(
+        repro, regenerated, read_side(root, None).metrics, read_kpi_results(root), hidden, shown, quiet
+    )
 
 
 def _hidden_inputs(root: Path, repro: ReproResult, *, since: int) -> Mapping[str, tuple[Finding, ...]]:

@@ -69,7 +69,7 @@ def started(root: Path, *command: str) -> tuple[subprocess.Popen[bytes], list[in
     """
     process = subprocess.Popen(
         [sys.executable, *command], cwd=root, env=dvc_environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        stderr=subprocess.DEVNULL, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - one thread, and nothing else sets a signal
     )  # fmt: skip
     return process, [int(pid) for pid in (root / "told").read_text().split()]
 
