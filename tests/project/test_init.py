@@ -78,6 +78,7 @@ def test_first_run_needs_no_edit_and_a_second_reruns_nothing(
     assert json.loads(dvc(project, "metrics", "show", "--json"))[""]["data"]["metrics/evaluation.json"]
     git(project, "add", "-A")
     git(project, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "run")
+    assert rung_of(project, "clean,split,train,deploy") == "R4"
     edit(project / "params.yaml", "max_iter: 60", "max_iter: 20")
     third = json.loads(run_kit("run", "--json", cwd=project).stdout)
     assert {stage["stage"] for stage in third["ran"]} == {
@@ -91,6 +92,14 @@ def test_first_run_needs_no_edit_and_a_second_reruns_nothing(
     }
     assert "roc_auc" in dvc(project, "metrics", "diff")
     assert dvc(project, "repro", "--all-pipelines").count("didn't change") == 12, "plain DVC agrees"
+
+
+def rung_of(project: Path, stages: str) -> str:
+    """Return the rung that these stages of the last commit reach under perturbation; no output of theirs may differ in a bit."""
+    flags = ["--environment", "current", "--perturb", "quick", "--require", "R4", "--json"]
+    found = json.loads(run_kit("reproduce", "--stages", stages, *flags, cwd=project).stdout)
+    assert found["stages"][0]["findings"] == [], "the stages use nothing that they do not declare"
+    return str(found["level"])
 
 
 def digest_all(project: Path) -> dict[str, str]:
