@@ -103,7 +103,7 @@ class StageOutcome(StrEnum):
     RAN = "ran"
     FAILED = "failed"
     NOT_RUN = "could not run"
-    ENVIRONMENT = "another environment"
+    ENVIRONMENT = "refuses to run"
     STALE = "stale"
 
 
@@ -211,7 +211,7 @@ def _not_run(stages: Sequence[StageResult]) -> Iterator[str]:
 _OUTCOMES = {
     StageOutcome.FAILED: "failed",
     StageOutcome.NOT_RUN: "could not run",
-    StageOutcome.ENVIRONMENT: "refuses this environment",
+    StageOutcome.ENVIRONMENT: "refuses to run",
     StageOutcome.STALE: "is stale in this commit",
 }
 

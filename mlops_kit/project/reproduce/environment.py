@@ -118,6 +118,6 @@ def _mismatch(clone: Path, programs: Path | None) -> list[str]:
     from mlops_kit.spec.yamlfile import parse_yaml
 
     value = parse_yaml(path.read_text(encoding="utf-8"), where=_PROVENANCE)
-    recorded = value.get("packages") if isinstance(value, dict) else None
-    different = describe_mismatch(recorded if isinstance(recorded, dict) else {})
+    recorded = value if isinstance(value, dict) else {}
+    different = describe_mismatch(recorded.get("packages") or {}, recorded.get("platforms") or {})
     return [f"what is installed here is not what the commit records: {different}"] if different else []

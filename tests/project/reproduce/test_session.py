@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -176,3 +178,57 @@ def test_dvc_root_below_the_repository(recorded: Path, tmp_path: Path) -> None:
     git.init_repository(top, "main")
     git.commit_all(top, "all")
     assert run(top / "ml", *GOOD).ladder.rung is Rung.R3
+
+
+def test_inputs_on_a_remote_are_fetched_and_the_work_tree_is_left_alone(
+    repository: Path, tmp_path: Path
+) -> None:
+    remote = tmp_path / "remote"
+    subprocess.run(["git", "config", "user.email", "a@b"], cwd=repository, check=True)
+    (repository / ".dvc/config").write_text(f"[core]\n    remote = s\n['remote \"s\"']\n    url = {remote}\n")
+    git.commit_all(repository, "remote")
+    shutil.move(repository / ".dvc/cache", remote)
+    for name in ("source.csv", "good.txt"):
+        (repository / name).unlink()
+    made = run(repository, *GOOD)
+    assert made.ladder.rung is Rung.R3
+    assert not (repository / "good.txt").exists()
+
+
+def test_output_whose_recorded_content_is_gone_is_only_called_different(repository: Path) -> None:
+    lock = (repository / "dvc.lock").read_text()
+    digest = lock.split("path: good.txt\n")[1].split("md5: ")[1][:32]
+    (repository / "dvc.lock").write_text(lock.replace(digest, "0123456789abcdef0123456789abcdef"))
+    git.commit_all(repository, "another record")
+    (out,) = run(repository, "good").stages[0].outputs
+    assert out.level is OutputLevel.DIFFERENT
+    assert "only identical or different" in out.detail[0]
+
+
+def test_twin_of_an_input_with_the_same_md5_is_refused(repository: Path) -> None:
+    digest = (repository / "source.csv.dvc").read_text().split("md5: ")[1][:32]
+    evidence = {
+        "version": 1,
+        "stages": {"good": {"deps": {"source.csv": {"md5": digest, "sha256": "0" * 64, "size": 8}}}},
+    }
+    (repository / ".mlops").mkdir()
+    (repository / ".mlops/evidence.json").write_text(json.dumps(evidence))
+    git.commit_all(repository, "evidence")
+    made = run(repository, "good")
+    assert made.stages[0].outcome is StageOutcome.NOT_RUN
+    assert "another SHA-256" in made.stages[0].problem
+
+
+def test_undeclared_inputs_that_the_watcher_saw_are_carried_into_the_result(repository: Path) -> None:
+    trace = '{"stage": "good", "findings": [{"kind": "read", "name": "many/a", "where": "write.py:3"}]}'
+    pipeline = (repository / "dvc.yaml").read_text()
+    cmd = f"python write.py good good.txt && echo '{trace}' >> $MLOPS_KIT_TRACE"
+    for name in ("dvc.yaml", "dvc.lock"):
+        text = (repository / name).read_text()
+        (repository / name).write_text(
+            text.replace("cmd: python write.py good good.txt", "cmd: " + json.dumps(cmd))
+        )
+    assert pipeline != (repository / "dvc.yaml").read_text()
+    git.commit_all(repository, "trace")
+    (found,) = run(repository, "good").stages
+    assert found.findings == ({"kind": "read", "name": "many/a", "where": "write.py:3"},)
