@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
+from mlops_kit.compare.causes import Cause
 from mlops_kit.errors import ExitCode
 
 
@@ -148,8 +149,8 @@ class StageResult:
     """Undeclared inputs and outputs that were seen: `kind`, `name`, `where`."""
     inputs: tuple[InputFact, ...] = ()
     """Its recorded inputs."""
-    causes: tuple[str, ...] = ()
-    """What explains a difference, one line each."""
+    causes: tuple[Cause, ...] = ()
+    """What explains a difference, or what the stage depends on."""
     swept: tuple[AxisResult, ...] = ()
     """What the perturbations did; empty when there was no sweep."""
     notes: tuple[str, ...] = ()

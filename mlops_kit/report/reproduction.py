@@ -60,8 +60,8 @@ def _stage(stage: StageResult) -> Iterator[tuple[str, str]]:
     for out in stage.outputs:
         if out.level is not OutputLevel.IDENTICAL:
             yield from _output(stage.stage, out)
-    for line in stage.causes:
-        yield "", f"    because: {visible(line)}"
+    for cause in stage.causes:
+        yield "", f"    because: {visible(str(cause))}"
     for finding in stage.findings:
         where = f" ({finding['where']})" if finding.get("where") else ""
         yield (

@@ -63,6 +63,29 @@ class Runtime:
 
 
 @dataclass(frozen=True)
+class Tolerance:
+    """When two numbers of a rerun count as the same: by either bound. The defaults are above what another order of the same sums leaves in
+    double precision (k-means and linear models moved by up to 2e-15 when threads changed) and below what another way of calculating leaves
+    (1.4e-8 in a truncated SVD)."""
+
+    relative: float = 1e-9
+    """Largest difference as a share of the larger of both numbers."""
+    absolute: float = 1e-12
+    """Largest difference in the number's own unit."""
+
+
+@dataclass(frozen=True)
+class Reproduce:
+    """How `mlops-kit reproduce` compares what a rerun writes with what is recorded."""
+
+    tolerance: Tolerance = field(default_factory=Tolerance)
+    """When two numbers count as the same."""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    """Metric name -> largest difference that counts as within its interval, in the metric's unit; for metrics without per-row
+    predictions, from which intervals are computed."""
+
+
+@dataclass(frozen=True)
 class Ci:
     """The generated workflows."""
 
@@ -127,6 +150,8 @@ class Lifecycle:
     """How stages are started."""
     ci: Ci = field(default_factory=Ci)
     """The generated workflows."""
+    reproduce: Reproduce = field(default_factory=Reproduce)
+    """How a rerun is compared with the record."""
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from mlops_kit.spec.model import Tolerance
+
 if TYPE_CHECKING:
     from mlops_kit.compare.statistics import Interval
+
+__all__ = ["MOST_LINES", "Level", "Margins", "OutputDeviation", "Tolerance", "worst"]
 
 MOST_LINES = 10
 """Lines of detail for one output; what is left out is counted."""
@@ -29,20 +33,6 @@ _SEVERITY = {level: place for place, level in enumerate(Level)}
 def worst(one: Level, other: Level) -> Level:
     """Return the less alike of two levels."""
     return max(one, other, key=_SEVERITY.__getitem__)
-
-
-@dataclass(frozen=True)
-class Tolerance:
-    """When two numbers count as equal: by either bound, as `math.isclose` has it.
-
-    The defaults are above what another order of the same sums leaves in double precision (k-means and linear models moved by up to
-    2e-15, relative, when threads changed) and below what a change of the calculation leaves (1.4e-8 in a truncated SVD).
-    """
-
-    relative: float = 1e-9
-    """Largest difference as a share of the larger of both."""
-    absolute: float = 1e-12
-    """Largest difference in the number's own unit."""
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,11 @@ from mlops_kit.project.reproduce import perturb
 from mlops_kit.project.reproduce.sources import RERUN, Recorded, StageSource
 from mlops_kit.project.reproduce.supply import Supply, check
 from mlops_kit.spec.kinds import JsonValue
+from mlops_kit.spec.model import Reproduce
 
 TAIL_LINES = 40
+WITHOUT = "without"
+"""Axis whose value is a JSON list of paths: files of the commit that are not there in this run."""
 MASKED = "its step hides what is perturbed from itself, as those of older versions of mlops-kit do"
 # They would point git or a stage of ours at something outside of the clone.
 _DROPPED = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "MLOPS_KIT_STAGE", "MLOPS_KIT_PERTURB",
@@ -48,6 +51,8 @@ class Origin:
     """Folder in which `python` is found first; this interpreter's when None."""
     processes: Processes
     """Started commands, so that they can be ended."""
+    rules: Reproduce = field(default_factory=Reproduce)
+    """When numbers count as the same."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +114,7 @@ def rerun_stage(source: StageSource, workspace: Path, *, axes: Mapping[str, str]
     tree = workspace / perturb.folder_of(axes)
     check_out(origin.clone, tree)
     root = tree / origin.prefix
-    for path in origin.written:
+    for path in (*origin.written, *json.loads(axes.get(WITHOUT, "[]"))):
         _remove(root / path)
     in_git = {dep.path for dep in source.deps if not _is_elsewhere(dep) and (root / dep.path).exists()}
     trouble = _place_inputs(source, root, origin.supply) or _stale_params(source, root)
@@ -137,7 +142,8 @@ def _run(
     (root / source.wdir).mkdir(parents=True, exist_ok=True)
     for out in source.outs:  # DVC makes the folders of outputs before it runs a stage
         (root / out.path).parent.mkdir(parents=True, exist_ok=True)
-    environment = _environment(source, origin, root, workspace, trace, axes)
+    seen = {name: value for name, value in axes.items() if name != WITHOUT}
+    environment = _environment(source, origin, root, workspace, trace, seen)
     code = 0
     start = time.monotonic()
     for command in source.commands:

@@ -20,8 +20,9 @@ PREDICTIONS = "predictions"
 class OutputComparer:
     """Compares outputs with the recorded ones, which it looks up in `supply`; `stated` is metric -> difference that does not matter."""
 
-    def __init__(self, supply: Supply, stated: Mapping[str, float]) -> None:
+    def __init__(self, supply: Supply, tolerance: Tolerance, stated: Mapping[str, float]) -> None:
         self._supply = supply
+        self._tolerance = tolerance
         self._stated = stated
 
     def compare(self, source: StageSource, rerun: StageRerun, scratch: Path) -> tuple[OutputResult, ...]:
@@ -51,7 +52,7 @@ class OutputComparer:
         for path in broken:
             old = self._find(recorded[path], scratch) if path in steady else None
             if old is not None and path in second.outs and not detail:
-                detail = explain_output(path, old, second.outs[path], tolerance=Tolerance()).detail[:3]
+                detail = explain_output(path, old, second.outs[path], tolerance=self._tolerance).detail[:3]
         return AxisResult(axes, broken, detail=detail)
 
     def _compare(
@@ -89,7 +90,7 @@ class OutputComparer:
             recorded.path,
             old,
             fresh,
-            tolerance=Tolerance(),
+            tolerance=self._tolerance,
             margins=margins() if recorded.section == "metrics" else None,
         )
         level = OutputLevel(said.level.value)

@@ -132,7 +132,8 @@ def environment_of(axes: Mapping[str, str], base: Mapping[str, str], workspace: 
         made |= {"LD_PRELOAD": str(find_faketime()), "FAKETIME": CLOCK, "FAKETIME_DONT_RESET": "1"}
     site = workspace / _SITE
     site.mkdir()
-    shutil.copyfile(templates_root() / "perturb" / "sitecustomize.py", site / "sitecustomize.py")
+    for name in ("sitecustomize.py", "pins.py"):
+        shutil.copyfile(templates_root() / "perturb" / name, site / name)
     inside = [str(site), *filter(None, [base.get("PYTHONPATH")])]
     return {**made, "PYTHONPATH": os.pathsep.join(inside)}
 

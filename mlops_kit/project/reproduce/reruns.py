@@ -6,12 +6,14 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, as_completed, wait
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 
+from mlops_kit.compare.causes import Cause
 from mlops_kit.compare.ladder import AxisResult, OutputLevel, OutputResult, StageOutcome, StageResult
+from mlops_kit.project.reproduce.causes import find_causes
 from mlops_kit.project.reproduce.isolate import MASKED, StageRerun, rerun_stage
 from mlops_kit.project.reproduce.outputs import OutputComparer
 from mlops_kit.project.reproduce.perturb import Sweep
@@ -88,6 +90,7 @@ class Reruns:
             self._run_plain(pool)
             if sweep.values:
                 self._run_swept(pool, sweep, alone)
+            self._explain(pool, sweep)
         except BaseException:
             for source in self._sources.values():
                 if source.origin:
@@ -209,6 +212,22 @@ class Reruns:
             )
         finally:
             shutil.rmtree(place, ignore_errors=True)
+
+    def _explain(self, pool: ThreadPoolExecutor, sweep: Sweep) -> None:
+        """Find out why stages are not the same again, or what they depend on."""
+        asked = [name for name, result in self._results.items() if sweep.values or not result.identical]
+        self._planned += len(asked)
+        futures = {pool.submit(self._causes, name, sweep): name for name in asked}
+        for future in as_completed(futures):
+            name = futures[future]
+            causes = future.result()
+            self._done += 1
+            self._results[name] = replace(self._results[name], causes=causes)
+            words = "its causes" if causes else "nothing hidden"
+            self._on_progress(Progress(words, name, self._done, self._planned, self._left(), not causes))
+
+    def _causes(self, name: str, sweep: Sweep) -> tuple[Cause, ...]:
+        return find_causes(self._sources[name], self._results[name], sweep.values, self._places.next)
 
     def _explain_group(self, name: str, group: tuple[str, ...]) -> None:
         """Drop the result of axes together where one of them alone breaks the same."""

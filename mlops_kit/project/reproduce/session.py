@@ -26,6 +26,7 @@ from mlops_kit.project.reproduce.perturb import Sweep, plan_sweep
 from mlops_kit.project.reproduce.reruns import Progress, Reruns, Workspaces
 from mlops_kit.project.reproduce.sources import Revision, StageSource, read_revision
 from mlops_kit.project.reproduce.supply import Supply
+from mlops_kit.spec.model import Reproduce
 
 PERTURB = ("none", "quick", "full")
 
@@ -107,12 +108,22 @@ class _Session:
             )
         environment = self._environment(clone / prefix)
         written = tuple(self.revision.producers())
-        origin = Origin(self.root, clone, prefix, supply, written, environment.programs, self.processes)
+        threads, rules = _lifecycle(clone / prefix)
+        origin = Origin(
+            self.root,
+            clone,
+            prefix,
+            supply,
+            written,
+            environment.programs,
+            self.processes,
+            rules,
+        )
         sources = [replace(stage, origin=origin) for stage in chosen]
         jobs = self.options.jobs or processors()
-        comparer = OutputComparer(supply, _stated(clone / prefix))
+        comparer = OutputComparer(supply, rules.tolerance, {**_stated(clone / prefix), **rules.metrics})
         reruns = Reruns(sources, comparer, supply, self.places, jobs=jobs, on_progress=self.on_progress)
-        sweep = plan_sweep(_threads(clone / prefix)) if self.options.perturb != "none" else Sweep({}, {})
+        sweep = plan_sweep(threads) if self.options.perturb != "none" else Sweep({}, {})
         results = reruns.run(sweep, alone=self.options.perturb == "full")
         return self._conclude(results, environment, sweep, (why, *notes))
 
@@ -211,10 +222,14 @@ def _touch(one: str, other: str) -> bool:
     return one == other or one.startswith(f"{other}/") or other.startswith(f"{one}/")
 
 
-def _threads(root: Path) -> int:
+def _lifecycle(root: Path) -> tuple[int, Reproduce]:
+    """Return the declared number of threads, and how reruns are compared."""
     from mlops_kit.spec.load import read_lifecycle
 
-    return read_lifecycle(root).runtime.threads if (root / "mlops.yaml").is_file() else 1
+    if not (root / "mlops.yaml").is_file():
+        return 1, Reproduce()
+    lifecycle = read_lifecycle(root)
+    return lifecycle.runtime.threads, lifecycle.reproduce
 
 
 def _stated(root: Path) -> dict[str, float]:
