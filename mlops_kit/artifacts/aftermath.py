@@ -5,12 +5,13 @@ DVC ends with 0 after a copy or a rename that failed, after a download of wrong 
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlops_kit.artifacts.belonging import IGNORE, read_ignores
 from mlops_kit.artifacts.code import file_code_hash
-from mlops_kit.artifacts.evidence import Evidence, FileEvidence, StageEvidence, hash_path
+from mlops_kit.artifacts.evidence import Evidence, FileEvidence, StageEvidence, folder_files, hash_path
 from mlops_kit.artifacts.hidden_edits import recorded_evidence
 from mlops_kit.artifacts.inventory import Inventory, Recorded
 from mlops_kit.artifacts.places import Place, is_content
@@ -111,8 +112,18 @@ def _differs(root: Path, item: Recorded, place: Place, cache: StatCache) -> bool
     members = place.members(item.digest) if item.is_folder else None
     if members is not None:
         return not all(_is_whole(path / name, digest, cache) for name, digest in members.items())
-    found = hash_path(path, cache)
+    found = hash_path(path, cache, members=_kept(root, path))
     return found is None or not is_content(path, found, item.digest)
+
+
+def _kept(root: Path, path: Path) -> Mapping[str, str] | None:
+    """Return the files of a folder that DVC does not ignore; None when nothing is ignored."""
+    rules = root / IGNORE
+    ignored = read_ignores({"": rules.read_bytes()}) if path.is_dir() and rules.is_file() else None
+    if ignored is None:
+        return None
+    prefix = path.relative_to(root).as_posix()
+    return {name: "" for name in folder_files(path) if not ignored(f"{prefix}/{name}")}
 
 
 def object_faults(digest: str, place: Place, cache: StatCache, *, missing: bool = True) -> Iterator[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from mlops_kit.artifacts.aftermath import Fault, find_faults, learn_evidence
 from mlops_kit.artifacts.evidence import read_evidence, write_evidence
 from mlops_kit.artifacts.hidden_edits import show_hidden_edits
-from mlops_kit.artifacts.inventory import read_inventory
+from mlops_kit.artifacts.inventory import Inventory, read_inventory
 from mlops_kit.artifacts.places import read_places
 from mlops_kit.artifacts.statcache import StatCache
 from mlops_kit.errors import OutsideError
@@ -37,16 +37,27 @@ def confirm_run(root: Path, repro: ReproResult, *, whole: bool, elsewhere: bool)
     `whole` says that every stage was asked for, not some; `elsewhere` that unchanged outputs may be on the remote alone.
     Raises OutsideError naming what is not as dvc.lock records; then nothing is recorded.
     """
+    inventory = check_run(root, repro, whole=whole, elsewhere=elsewhere)
+    cache = StatCache(root)
+    try:
+        place = read_places(root).cache
+        return write_evidence(root, learn_evidence(root, inventory, place, cache, read_evidence(root)))
+    finally:
+        cache.save()
+
+
+def check_run(root: Path, repro: ReproResult, *, whole: bool, elsewhere: bool) -> Inventory:
+    """Check as `confirm_run` does, record nothing, and return what the locks name now."""
     inventory, place, cache = read_inventory(root), read_places(root).cache, StatCache(root)
     ran = frozenset(stage for stage, _ in repro.ran)
     checked = None if whole else frozenset((*ran, *repro.cached, *repro.skipped))
     try:
         faults = find_faults(root, inventory, place, cache, ran=ran, checked=checked, elsewhere=elsewhere)
-        if faults:
-            raise _not_as_recorded(faults)
-        return write_evidence(root, learn_evidence(root, inventory, place, cache, read_evidence(root)))
     finally:
         cache.save()
+    if faults:
+        raise _not_as_recorded(faults)
+    return inventory
 
 
 def _not_as_recorded(faults: tuple[Fault, ...]) -> OutsideError:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,9 +10,11 @@ from mlops_kit.artifacts.belonging import pipeline_files
 from mlops_kit.artifacts.dvcfiles import read_pipeline
 from mlops_kit.artifacts.looks import looks_at_test_set
 from mlops_kit.artifacts.production import read_production
+from mlops_kit.artifacts.run_checks import check_run
 from mlops_kit.artifacts.side import Side, SideInfo, read_side
 from mlops_kit.artifacts.store import open_store
 from mlops_kit.artifacts.trees import WorkTree
+from mlops_kit.artifacts.worktree import shared_worktree
 from mlops_kit.ci.providers import CiEvent
 from mlops_kit.ci.results import restore_results, save_results
 from mlops_kit.compare.compare import compare_sides
@@ -59,7 +58,8 @@ class CiRun:
 def run_ci(root: Path, run: CiRun) -> CiResult:
     """Reproduce what changed at the head and at the base of the event and compare them.
 
-    A failing stage is a result too. Raises UnreadableSideError when the base cannot be had in this clone.
+    A failing stage is a result too. Raises UnreadableSideError when the base cannot be had in this clone, OutsideError when DVC says
+    that the head is reproduced and something that its lock names is not whole.
     """
     if run.event.name == "local":
         _require_clean(root)
@@ -73,6 +73,7 @@ def run_ci(root: Path, run: CiRun) -> CiResult:
     if head.code != 0:
         refused = ExitCode.STALE in head.stage_codes
         return CiResult(_failed(project, label, head), ExitCode.STALE if refused else ExitCode.OUTSIDE)
+    check_run(root, head, whole=False, elsewhere=True)
     notes: list[str] = []
     if git.dirty_paths(root, ["dvc.lock"]):
         command = "mlops-kit run" if (root / LIFECYCLE).exists() else "dvc repro"
@@ -196,7 +197,7 @@ def pipelines_of(root: Path) -> list[str]:
 def _base_side(root: Path, base: str | None, run: CiRun, notes: list[str]) -> Side | None:
     if base is None:
         return None
-    with _worktree(root, base) as tree:
+    with shared_worktree(root, base) as tree:
         if not pipelines_of(tree):
             notes.append("the base has no dvc.yaml; there is nothing to compare with")
             return None
@@ -221,25 +222,6 @@ def _base_side(root: Path, base: str | None, run: CiRun, notes: list[str]) -> Si
             predictions = replace(predictions, path=blob) if blob else None
         unreadable = tuple(replace(item, side="base") for item in side.unreadable)
         return replace(side, info=info, predictions=predictions, unreadable=unreadable)
-
-
-@contextmanager
-def _worktree(root: Path, sha: str) -> Iterator[Path]:
-    """Check `sha` out beside the work tree, with the same DVC cache; gone afterwards, whatever happens."""
-    folder = Path(tempfile.mkdtemp(prefix="mlops-kit-ci-"))
-    tree = folder / "base"
-    try:
-        git.add_worktree(root, tree, sha)
-        inner = tree / git.prefix_of(root)
-        if (inner / ".dvc").is_dir():
-            cache = (root / ".dvc" / "cache").resolve()
-            (inner / ".dvc" / "config.local").write_text(
-                f"[cache]\n    dir = {cache.as_posix()}\n", encoding="utf-8"
-            )
-        yield inner
-    finally:
-        git.remove_worktree(root, tree)
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _head_label(root: Path, event: CiEvent) -> SideInfo:

@@ -56,20 +56,20 @@ def project(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
         return root
 
     before = set(descendants(os.getpid()))
+    # Tests that a shell runs in the background ignore SIGINT, and what they start would inherit that.
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield build
+    signal.signal(signal.SIGINT, handler)
     for pid in set(descendants(os.getpid())) - before:
         with suppress(OSError):
             os.kill(pid, signal.SIGKILL)
 
 
 def started(root: Path, *command: str) -> tuple[subprocess.Popen[bytes], list[int]]:
-    """Start a program of the project and return it with the processes of its stage, which is at work then.
-
-    Whoever runs the tests in the background of a shell ignores SIGINT, and so would what they start.
-    """
+    """Start a program of the project and return it with the processes of its stage, which is at work then."""
     process = subprocess.Popen(
         [sys.executable, *command], cwd=root, env=dvc_environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - one thread, and nothing else sets a signal
+        stderr=subprocess.DEVNULL,
     )  # fmt: skip
     return process, [int(pid) for pid in (root / "told").read_text().split()]
 

@@ -16,7 +16,7 @@ from mlops_kit.artifacts.run_checks import confirm_run
 from mlops_kit.errors import OutsideError
 from mlops_kit.outside.dvc import ReproResult, dvc_environment
 from tests.support.collision import OTHER, TWIN
-from tests.support.tiny import dvc, flipped, overwrite, tiny_project
+from tests.support.tiny import changed_project, dvc, flipped, overwrite, tiny_project
 from tests.support.world import edit, git, run_kit
 
 pytestmark = pytest.mark.slow
@@ -136,3 +136,25 @@ def test_evidence_of_a_merge_conflict_is_no_evidence_and_is_written_anew(tiny: P
     assert path.read_text() == text
     assert not write_evidence(tiny, read_evidence(tiny))
     assert render_evidence(read_evidence(tiny)) == text
+
+
+def test_ci_does_not_compare_what_came_wrong_from_a_remote(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    tiny = changed_project(tmp_path, tmp_path_factory)
+    dvc(tiny, "push")
+    (tiny / ".dvc/config").write_text(
+        "[core]\n    remote = store\n['remote \"store\"']\n    url = ../store\n"
+    )
+    members = read_places(tiny).cache.members(read_evidence(tiny)["parts"].outs["data/parts"].md5) or {}
+    digest = members["0.txt"]
+    overwrite(tiny / "store/files/md5" / digest[:2] / digest[2:], b"poisoned")
+    shutil.rmtree(tiny / ".dvc/cache")
+    shutil.rmtree(tiny / ".dvc/tmp")
+    shutil.rmtree(tiny / "data")
+    edit(tiny / "join.py", '"bytes"', '"signs"')
+    run_kit("generate", cwd=tiny)
+    git(tiny, "commit", "-aqm", "another name")
+    done = run_kit("ci", "run", "--out", str(tmp_path / "report"), cwd=tiny, check=False)
+    assert done.returncode == 8, done.stdout + done.stderr
+    assert "not everything that dvc.lock names is whole" in done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -250,9 +251,10 @@ def _stated(root: Path) -> dict[str, float]:
 @contextmanager
 def _folders() -> Iterator[tuple[Path, Path | None]]:
     """Make a temporary folder, and one on another file system where there is one; gone afterwards, whatever happens."""
-    folder = Path(tempfile.mkdtemp(prefix="mlops-kit-reproduce-")).resolve()
+    prefix = f"mlops-kit-reproduce-{os.getpid()}-"
+    folder = Path(tempfile.mkdtemp(prefix=prefix)).resolve()
     other = other_file_system(1 << 28)
-    spare = Path(tempfile.mkdtemp(prefix="mlops-kit-reproduce-", dir=other)) if other else None
+    spare = Path(tempfile.mkdtemp(prefix=prefix, dir=other)) if other else None
     try:
         yield folder, spare
     finally:

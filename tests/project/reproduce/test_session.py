@@ -79,14 +79,15 @@ def test_clean_stage_reaches_the_fourth_rung_and_leaves_nothing(
     recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    spare = len(list(Path("/dev/shm").glob("mlops-kit-reproduce-*")))
+    mine = f"mlops-kit-reproduce-{os.getpid()}-*"
+    spare = len(list(Path("/dev/shm").glob(mine)))
     status = git.dirty_paths(recorded)
     made = run(recorded, "sub/dvc.yaml:inner", perturb="full", required=Rung.R4)
     assert made.ladder.rung is Rung.R4
     assert made.exit_code is ExitCode.OK
     assert made.partial
     assert os.listdir(tmp_path) == []
-    assert len(list(Path("/dev/shm").glob("mlops-kit-reproduce-*"))) <= spare
+    assert len(list(Path("/dev/shm").glob(mine))) == spare
     assert len(made.stages[0].swept) == len(made.axes)
     assert git.dirty_paths(recorded) == status
 
