@@ -80,6 +80,8 @@ class Examiner:
     """Whether objects that nothing names count too."""
     on_total: Callable[[int], None] = lambda count: None
     on_bytes: Callable[[int], None] = lambda count: None
+    seen: dict[str, dict[str, RemoteObject]] = field(default_factory=dict)
+    """Remote behind a network -> objects on it that were whole a moment ago; they are not downloaded again."""
     _hashes: dict[Path, FileHash | OSError] = field(default_factory=dict)
     _fetched: dict[str, Mapping[str, RemoteObject]] = field(default_factory=dict)
 
@@ -257,12 +259,20 @@ class Examiner:
             yield from self._unnamed(remote.place)
 
     def _fetch(self, remote: Remote) -> None:
+        """Hash what a remote behind a network has, and remember in `seen` what is whole."""
+        seen = self.seen.setdefault(remote.name, {})
         wanted = [
             named.digest
             for named in self.scope.objects.values()
-            if remote.name in {name or self.places.default for name in named.remotes}
+            if named.digest not in seen
+            and remote.name in {name or self.places.default for name in named.remotes}
         ]
-        self._fetched[remote.name] = hash_objects(self.root, remote.name, wanted, on_bytes=self.on_bytes)
+        fresh = hash_objects(self.root, remote.name, wanted, on_bytes=self.on_bytes)
+        self._fetched[remote.name] = {**seen, **fresh}
+        wrong = {
+            finding.digest for d in fresh for finding in self._fetched_object(remote, self.scope.objects[d])
+        }
+        seen.update({digest: found for digest, found in fresh.items() if digest not in wrong})
 
     def _fetched_object(self, remote: Remote, named: NamedObject) -> Iterator[Finding]:
         found = self._fetched[remote.name].get(named.digest)

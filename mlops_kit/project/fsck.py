@@ -14,6 +14,7 @@ from mlops_kit.artifacts.scope import find_scope
 from mlops_kit.artifacts.statcache import StatCache
 from mlops_kit.errors import ExitCode
 from mlops_kit.outside import git
+from mlops_kit.outside.remote_objects import RemoteObject
 from mlops_kit.project.mending import Mender
 
 
@@ -75,12 +76,13 @@ def check_storage(
     inventories = _inventories(root)
     places, memory = read_places(root), StatCache(root)
     shown = inventories[0]
+    seen: dict[str, dict[str, RemoteObject]] = {}
 
     def examine(*, trust: bool) -> tuple[Examiner, Examination]:
         scope = find_scope(root, inventories, read_evidence(root), _local(places))
         examiner = Examiner(
             root, shown, scope, read_evidence(root), places, memory, trust=trust,
-            remote=options.remote, everything=options.everything, on_total=on_total, on_bytes=on_bytes,
+            remote=options.remote, everything=options.everything, on_total=on_total, on_bytes=on_bytes, seen=seen,
         )  # fmt: skip
         return examiner, examiner.examine()
 

@@ -87,6 +87,9 @@ class Workshop:
         out = next((out for out in self._inventory.outs if dep.path == out.path), None)
         if out is None and target.exists():
             return ""  # a file of the commit; DVC compares it with the lock
+        inner = [out for out in self._inventory.outs if out.path.startswith(f"{dep.path}/")]
+        if inner:  # a folder that several stages write has no listing of its own
+            return next((complaint for part in inner if (complaint := self._bring(part))), "")
         if target.is_dir():
             shutil.rmtree(target)  # ours: what an earlier run of another stage left
         if place_content(dep.digest, target, self._find):

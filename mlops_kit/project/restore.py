@@ -7,6 +7,7 @@ import posixpath
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from mlops_kit.artifacts.evidence import EVIDENCE, StageEvidence, folder_files, hash_path, parse_evidence
@@ -201,13 +202,18 @@ class _Restorer:
             return False
         if self._target != self._root.resolve():
             return True
-        tracked = item.path in self._tracked()
-        if tracked:
-            return bool(git.dirty_paths(self._root, [item.path]))
+        if item.path in self._tracked:
+            return item.path in self._dirty
         return self._places.cache.find(self._memory.hash(there).md5) is None
 
-    def _tracked(self) -> set[str]:
-        return set(git.tracked_files(self._root))
+    @cached_property
+    def _tracked(self) -> frozenset[str]:
+        return frozenset(git.tracked_files(self._root))
+
+    @cached_property
+    def _dirty(self) -> frozenset[str]:
+        prefix = git.prefix_of(self._root)
+        return frozenset(name.removeprefix(prefix) for name in git.dirty_paths(self._root, ["."]))
 
     def _is_there(self, item: _Item) -> bool:
         there = self._target / item.path
