@@ -13,6 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -31,7 +32,9 @@ class Perturbation:
     before: tuple[str, ...] = ()
     """Program that starts the real one."""
     folder: str = "out"
-    """Name of the folder that is written to."""
+    """Name of the folder that is written to; the program gets it as a relative path."""
+    place: str = ""
+    """Folder in whose file system the program runs, when not in the one that all others run in."""
     umask: int = 0o022
     one_processor: bool = False
 
@@ -50,7 +53,7 @@ def known_perturbations(scratch: Path) -> tuple[dict[str, Perturbation], list[st
         "path": Perturbation(folder="a folder ü"),
         "umask": Perturbation(umask=0o077),
         "user": Perturbation({"HOME": str(scratch / "home"), "USER": "somebody", "LOGNAME": "somebody", "EXTRA": "1"}),
-        "order": Perturbation({"SHUFFLE": "1"}),
+        "order": Perturbation({"SHUFFLE": "1"}, place="/dev/shm" if os.access("/dev/shm", os.W_OK) else ""),
     }  # fmt: skip
     absent = []
     tools = {
@@ -79,14 +82,16 @@ NET = ("unshare", "--user", "--map-root-user", "--net")
 def run_program(
     program: Path, place: Path, perturbation: Perturbation, *, environment: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """Run `program FOLDER` below `place` and return path -> SHA-256 of what it wrote.
+    """Run `program FOLDER` in `place` and return path -> SHA-256 of what it wrote.
 
     Raises AssertionError with its last words when it fails. `environment` replaces that of this process.
     """
+    # A tmpfs lists files in the reverse of the order in which they were made, ext4 by a hash of their names.
+    place = Path(tempfile.mkdtemp(dir=perturbation.place)) if perturbation.place else place
     folder = place / perturbation.folder
     folder.mkdir(parents=True)
     base = dict(os.environ if environment is None else environment)
-    command = [*perturbation.before, sys.executable, str(program), str(folder)]
+    command = [*perturbation.before, sys.executable, str(program), perturbation.folder]
 
     def prepare() -> None:
         os.umask(perturbation.umask)
@@ -104,11 +109,13 @@ def run_program(
         raise AssertionError(
             f"{program.name} ended with {done.returncode}: {done.stderr.decode(errors='replace')[-2000:]}"
         )
-    return {
+    written = {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
+    shutil.rmtree(place, ignore_errors=True)
+    return written
 
 
 def sweep(program: Path, place: Path, **options: Mapping[str, str]) -> tuple[dict[str, list[str]], list[str]]:
@@ -124,9 +131,7 @@ def sweep(program: Path, place: Path, **options: Mapping[str, str]) -> tuple[dic
 
     def run(item: tuple[str, Perturbation]) -> tuple[str, dict[str, str]]:
         name, perturbation = item
-        made = run_program(program, place / name.replace("=", " "), perturbation, **options)
-        shutil.rmtree(place / name.replace("=", " "), ignore_errors=True)
-        return name, made
+        return name, run_program(program, place / name.replace("=", " "), perturbation, **options)
 
     with ThreadPoolExecutor(2) as pool:
         for name, made in pool.map(run, perturbations.items()):
