@@ -28,15 +28,24 @@ def write_all(root: Path, writes: Mapping[str, str | None]) -> None:
         for path, text in writes.items():
             _move(root, path, beside, done, remove=text is None)
     except BaseException:
-        for target, old in reversed(done):
-            with contextlib.suppress(OSError):
-                _put(old, target) if old is not None else target.unlink(missing_ok=True)
+        _put_back(root, done)
         raise
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     for path, text in writes.items():
         if text is None:
             remove_empty((root / path).parent, root)
+
+
+def _put_back(root: Path, done: list[tuple[Path, Path | None]]) -> None:
+    for target, old in reversed(done):
+        with contextlib.suppress(OSError):
+            if old is None:
+                target.unlink(missing_ok=True)
+                remove_empty(target.parent, root)
+            elif old.exists():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                _put(old, target)
 
 
 def _move(root: Path, path: str, beside: Path, done: list[tuple[Path, Path | None]], *, remove: bool) -> None:

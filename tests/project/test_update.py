@@ -234,6 +234,35 @@ def test_all_files_are_written_or_none(tmp_path: Path) -> None:
     assert (tmp_path / "a").read_text() == "old"
 
 
+def test_an_interrupt_in_the_middle_leaves_everything_as_it_was(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlops_kit.project import together
+
+    put, calls = together._put, []
+
+    def interrupted(source: Path, target: Path) -> None:
+        calls.append(target)
+        if len(calls) == 7:
+            raise KeyboardInterrupt
+        put(source, target)
+
+    monkeypatch.setattr(together, "_put", interrupted)
+    before = tree(project)
+    with pytest.raises(KeyboardInterrupt):
+        update_project(project)
+    assert tree(project) == before
+    assert git(project, "status", "--porcelain", "--ignored") == ""
+    assert len(update_project(project).files) == 9
+
+
+def test_a_proposal_that_git_does_not_ignore_is_said(project: Path) -> None:
+    (project / ".gitignore").unlink()
+    contradict(project)
+    notes = update_project(project).notes
+    assert any("add *.update to .gitignore" in note and "params.yaml.update" in note for note in notes)
+
+
 def forget(project: Path) -> None:
     """Make the project one of before the record existed."""
     shutil.rmtree(project / ".mlops/base")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from mlops_kit.errors import RefusedError
@@ -39,11 +40,24 @@ def update_project(
     if not dry_run and not origin.record.conflicts:
         _require_clean(root)
     plan = plan_update(root, origin, keep=frozenset(keep), take=frozenset(take))
-    if not dry_run:
-        if origin.record.conflicts:
-            _require_clean(root, [file.path for file in plan.files if file.outcome in _OVERWRITES])
-        write_all(root, plan.writes)
-    return plan
+    if dry_run:
+        return plan
+    if origin.record.conflicts:
+        _require_clean(root, [file.path for file in plan.files if file.outcome in _OVERWRITES])
+    write_all(root, plan.writes)
+    return replace(plan, notes=(*plan.notes, *_visible_proposals(root, plan)))
+
+
+def _visible_proposals(root: Path, plan: UpdatePlan) -> list[str]:
+    """Return a warning when git would take up a proposal with its markers, because the project's .gitignore lacks the template's line."""
+    proposals = [file.proposal for file in plan.conflicts]
+    ignored = git.ignored_paths(root, proposals)
+    seen = [path for path in proposals if path not in ignored]
+    return (
+        [f"git does not ignore {', '.join(seen)}: add *{PROPOSAL} to .gitignore before `git add -A`"]
+        if seen
+        else []
+    )
 
 
 def _require_clean(root: Path, paths: Iterable[str] = (".",)) -> None:

@@ -30,7 +30,7 @@ class Situation:
     proposal: str | None = None
     """Text of the proposal beside it, None without one."""
     link: bool = False
-    """Whether the file is a symbolic link, which is left alone."""
+    """Whether the file is a symbolic link, or lies behind one outside of the project; it is left alone."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def look_at(
         theirs,
         pending,
         read_exact(proposal) if proposal.is_file() else None,
-        (root / path).is_symlink(),
+        not (root / path).resolve().is_relative_to(root.resolve()) or (root / path).is_symlink(),
     )
 
 
