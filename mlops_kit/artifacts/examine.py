@@ -161,6 +161,8 @@ class Examiner:
                 name = path.relative_to(self.root).as_posix()
                 kind = FaultKind.CHANGED if path.exists() else FaultKind.MISSING
                 yield Finding(kind, WORK_TREE, name, item.digest, item.stage, str(path))
+            if is_out and not parts and not item.cached:  # no cache has it
+                yield Finding(FaultKind.MISSING, WORK_TREE, item.path, item.digest, item.stage)
             if parts and not wrong:
                 yield from self._twin(item, [path for path, _ in parts], is_out=is_out)
 

@@ -116,10 +116,16 @@ def _print(report: FsckReport, *, repair: bool) -> None:
         mended = f"; {len(report.found)} were mended" if report.found else ""
         typer.echo(f"✓ everything that dvc.lock and .dvc files name is whole{mended}")
     elif repair:
-        edited = sorted({finding.path for finding in report.left if finding.place == "work tree"})
+        here = [finding for finding in report.left if finding.place == "work tree"]
+        edited = sorted(finding.path for finding in here if finding.stage.endswith(".dvc"))
+        made = sorted(finding.path for finding in here if not finding.stage.endswith(".dvc"))
         if edited:
             typer.echo(
                 f"  fix: dvc add {edited[0]} accepts what is there, dvc checkout {edited[0]} brings back what was recorded"
+            )
+        if made:
+            typer.echo(
+                f"  fix: mlops-kit run makes {made[0]} again, git checkout -- {made[0]} brings back the committed one"
             )
     else:
         typer.echo(f"  fix: mlops-kit fsck {'--remote ' if report.remotes else ''}--repair")

@@ -147,6 +147,16 @@ def test_damaged_output_in_the_work_tree_is_replaced_and_the_other_kept(tiny: Pa
     assert (tiny / "data/parts/mine.txt").exists()
 
 
+def test_output_that_no_cache_has_is_missed_in_the_work_tree(tiny: Path) -> None:
+    (tiny / "score.json").unlink()
+    report = check(tiny, repair=True)
+    assert report.exit_code == ExitCode.UNREADABLE
+    assert [(item.kind, item.path, item.stage) for item in report.left] == [
+        (FaultKind.MISSING, "score.json", "join")
+    ]
+    assert "mlops-kit run makes score.json again" in run_kit("fsck", "--repair", cwd=tiny, check=False).stdout
+
+
 def test_edited_data_of_a_person_is_named_and_left_alone(tiny: Path) -> None:
     (tiny / "extra.bin").write_bytes(b"edited")
     done = run_kit("fsck", "--repair", cwd=tiny, check=False)
