@@ -119,6 +119,7 @@ def test_stages_that_run_again_are_named_with_their_causes_and_those_behind_them
     }
     assert following == ("validate",)
     assert stale_stages(before, project(tmp_path, rich="15"), kits=kits) == ((), ())
+    assert stale_stages(before, project(tmp_path, code="1  # said better\n"), kits=kits) == ((), ())
 
 
 def test_a_project_without_a_pipeline_has_nothing_to_run(tmp_path: Path) -> None:

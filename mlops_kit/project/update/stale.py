@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mlops_kit.artifacts.code import file_code_hash
 from mlops_kit.artifacts.dvcfiles import LockedStage
 from mlops_kit.artifacts.values import flatten, load_foreign_yaml
 from mlops_kit.compare.changes import compare_stages
@@ -61,12 +62,13 @@ def _stage(root: Path, stage: Mapping[str, Any], outs: set[str], files: dict[str
 
 
 def _hash(path: Path) -> str:
-    """Return a hash of a file of the project; folders and files that are not here are data, which an update does not touch."""
-    return (
-        hashlib.sha256(path.read_bytes()).hexdigest()
-        if path.suffix in (".py", ".yaml") and path.is_file()
-        else ""
-    )
+    """Return a hash of a file of the project, of its code alone where it is Python: comments rerun nothing.
+
+    Folders and files that are not here are data, which an update does not touch.
+    """
+    if path.suffix not in (".py", ".yaml") or not path.is_file():
+        return ""
+    return file_code_hash(path) or hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _params(root: Path, named: list[Any], files: dict[str, Any]) -> Iterator[tuple[str, Any]]:
