@@ -23,6 +23,7 @@ from mlops_kit.artifacts.statcache import StatCache, stamp_of
 HEX = st.text(string.hexdigits.lower()[:16], min_size=32, max_size=32)
 FILES = st.builds(FileEvidence, HEX, HEX, st.integers(0, 2**50), st.sampled_from(["", "c0de"]))
 PATHS = st.text(min_size=1, max_size=12)
+FIELD = '"sha256": "'
 EVIDENCE = st.dictionaries(
     PATHS,
     st.builds(
@@ -110,7 +111,7 @@ def test_evidence_survives_its_file_and_has_one_line_for_a_file(
     text = render_evidence(evidence)
     assert parse_evidence(text.encode()) == evidence
     count = sum(len(both.deps) + len(both.outs) for both in evidence.values())
-    assert text.count('"sha256"') == count == sum('"sha256"' in line for line in text.splitlines())
+    assert text.count(FIELD) == count == sum(FIELD in line for line in text.splitlines())
 
 
 def test_evidence_that_cannot_be_read_is_none() -> None:
