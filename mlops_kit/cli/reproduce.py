@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mlops_kit.compare.reproduction import Reproduction
     from mlops_kit.project.reproduce.confirm import Confirmation
     from mlops_kit.project.reproduce.reruns import Progress
+    from mlops_kit.project.reproduce.session import ReproduceOptions
 
 
 def register(app: typer.Typer) -> None:
@@ -23,51 +24,79 @@ def register(app: typer.Typer) -> None:
     app.command()(reproduce)
 
 
-def reproduce(
-    what: list[str] = typer.Argument(
-        None, metavar="[REV]", help="Revision to reproduce, HEAD by default. With --confirm: attestations."
+What = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[REV]", help="Revision to reproduce, HEAD by default. With --confirm: attestations."
     ),
-    stages: str = typer.Option("", "--stages", help="Only these stages, separated by commas."),
-    sample: int | None = typer.Option(None, "--sample", help="Only that many stages, others each day."),
-    changed: bool = typer.Option(
-        False, "--changed", help="Only stages whose record differs from the base's."
+]
+Stages = Annotated[str, typer.Option("--stages", help="Only these stages, separated by commas.")]
+Sample = Annotated[int | None, typer.Option("--sample", help="Only that many stages, others each day.")]
+Changed = Annotated[bool, typer.Option("--changed", help="Only stages whose record differs from the base's.")]
+Perturb = Annotated[
+    str,
+    typer.Option(
+        "--perturb", help="`quick`: other threads, hash seed, zone ... together; `full`: each alone; `none`."
     ),
-    perturb: str = typer.Option(
-        "none",
-        "--perturb",
-        help="`quick`: other threads, hash seed, zone ... together; `full`: each alone; `none`.",
+]
+Require = Annotated[
+    str, typer.Option("--require", help="Rung that must be reached for exit code 0: R0 to R4.")
+]
+Environment = Annotated[
+    str,
+    typer.Option(
+        "--environment", help="`locked`: installed in the clone as the commit says; `current`: what is here."
     ),
-    require: str = typer.Option(
-        "R3", "--require", help="Rung that must be reached for exit code 0: R0 to R4."
-    ),
-    environment: str = typer.Option(
-        "locked",
-        "--environment",
-        help="`locked`: installed in the clone as the commit says; `current`: what is here.",
-    ),
-    jobs: int = typer.Option(0, "--jobs", "-j", help="Stages at a time; 0 for the number of processors."),
-    attest: Path | None = typer.Option(
-        None,
+]
+Jobs = Annotated[int, typer.Option("--jobs", "-j", help="Stages at a time; 0 for the number of processors.")]
+Attest = Annotated[
+    Path | None,
+    typer.Option(
         "--attest",
         help="Write an attestation (in-toto, SLSA provenance) to this file; `auto`: attestations/COMMIT.json.",
     ),
-    sign: Path | None = typer.Option(
-        None, "--sign", metavar="KEY", help="Sign the attestation with this ssh key. Implies --attest auto."
+]
+Sign = Annotated[
+    Path | None,
+    typer.Option(
+        "--sign", metavar="KEY", help="Sign the attestation with this ssh key. Implies --attest auto."
     ),
-    builder: str = typer.Option("", "--builder", metavar="NAME", help="Who answers for the attestation."),
-    confirm: bool = typer.Option(
-        False, "--confirm", help="Reproduce nothing; check whether two or more attestations agree (R5)."
-    ),
-    allowed_signers: Path | None = typer.Option(
-        None,
+]
+Builder = Annotated[str, typer.Option("--builder", metavar="NAME", help="Who answers for the attestation.")]
+Confirm = Annotated[
+    bool,
+    typer.Option("--confirm", help="Reproduce nothing; check whether two or more attestations agree (R5)."),
+]
+Signers = Annotated[
+    Path | None,
+    typer.Option(
         "--allowed-signers",
         metavar="FILE",
         help="Whose signatures count; by default what git is configured with.",
     ),
-    as_json: bool = typer.Option(
-        False, "--json", help="Print the result as JSON; progress goes to standard error."
-    ),
-    repo: Path = typer.Option(Path(), "--repo", help="Folder of the repository."),
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print the result as JSON; progress goes to standard error.")
+]
+Repo = Annotated[Path, typer.Option("--repo", help="Folder of the repository.")]
+
+
+def reproduce(
+    what: What = None,
+    stages: Stages = "",
+    sample: Sample = None,
+    changed: Changed = False,
+    perturb: Perturb = "none",
+    require: Require = "R3",
+    environment: Environment = "locked",
+    jobs: Jobs = 0,
+    attest: Attest = None,
+    sign: Sign = None,
+    builder: Builder = "",
+    confirm: Confirm = False,
+    allowed_signers: Signers = None,
+    as_json: AsJson = False,
+    repo: Repo = Path(),
 ) -> None:
     """Run every stage of a commit again, each from its recorded inputs in a clean clone, and compare what it writes.
 
@@ -91,42 +120,53 @@ def reproduce(
 
         mlops-kit reproduce --confirm ci/attestation.json laptop/attestation.json --allowed-signers .mlops/signers
     """
-    root = repo.resolve()
-    if confirm:
-        _confirm(root, [Path(name) for name in what or ()], allowed_signers, as_json)
-    from datetime import UTC, datetime
+    from mlops_kit.project.reproduce.session import ReproduceOptions
 
+    if confirm:
+        _confirm(repo.resolve(), [Path(name) for name in what or ()], allowed_signers, as_json)
+    options = ReproduceOptions(
+        _one(what), _names(stages), sample, changed, jobs, environment, perturb, _rung(require), _today()
+    )  # fmt: skip
+    made = _reproduce(repo.resolve(), options, (attest, sign), builder, as_json)
+    raise typer.Exit(int(made.exit_code))
+
+
+def _reproduce(
+    repo: Path,
+    options: ReproduceOptions,
+    places: tuple[Path | None, Path | None],
+    builder: str,
+    as_json: bool,
+) -> Reproduction:
     from rich.console import Console
 
-    from mlops_kit.project.reproduce.session import ReproduceOptions, reproduce_revision
+    from mlops_kit.project.reproduce.session import reproduce_revision
     from mlops_kit.project.roots import find_root
     from mlops_kit.report.reproduction import as_lines, to_json
 
     console = Console(stderr=as_json)
-    root = find_root(root)
-    rev = _one(what)
-    place = _place(attest, sign, root, rev)
-    options = ReproduceOptions(
-        rev=rev,
-        stages=tuple(name for name in (part.strip() for part in stages.split(",")) if name),
-        sample=sample,
-        changed=changed,
-        jobs=jobs,
-        environment=environment,
-        perturb=perturb,
-        required=_rung(require),
-        day=datetime.now(UTC).date().toordinal(),
-    )
+    root = find_root(repo)
+    place = _place(*places, root, options.rev)
     with _Shown(console) as shown:
         made = reproduce_revision(root, options, on_progress=shown.show)
     if place:
-        _attest(console, made, place, builder, sign)
+        _attest(console, made, place, builder, places[1])
     if as_json:
         sys.stdout.write(to_json(made))
     else:
         for style, line in as_lines(made):
             console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
-    raise typer.Exit(int(made.exit_code))
+    return made
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name for name in (part.strip() for part in text.split(",")) if name)
+
+
+def _today() -> int:
+    from datetime import UTC, datetime
+
+    return datetime.now(UTC).date().toordinal()
 
 
 def _one(what: list[str] | None) -> str:
