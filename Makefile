@@ -82,6 +82,7 @@ bench: $(BIN)/.ready
 	$(BIN)/python benchmarks/log.py
 	$(BIN)/python benchmarks/bootstrap.py
 	$(BIN)/python benchmarks/watching.py
+	$(BIN)/python benchmarks/closure.py
 
 # Is the verdict right as often as it says? Some minutes of simulation.
 calibration: $(BIN)/.ready
