@@ -17,7 +17,8 @@ from mlops_kit.compare.ladder import AxisResult, OutputLevel, StageOutcome, Stag
 from mlops_kit.outside.machine import installed_locales
 from mlops_kit.project.reproduce.drift import code_files, find_drift
 from mlops_kit.project.reproduce.failing import explain_failure
-from mlops_kit.project.reproduce.laboratory import Laboratory, SpentError, Trial
+from mlops_kit.project.reproduce.laboratory import Laboratory, SpentError, Trial, affordable_runs
+from mlops_kit.project.reproduce.lines import point_at_lines
 from mlops_kit.project.reproduce.pinning import find_chance
 from mlops_kit.project.reproduce.probing import Hidden, find_hidden
 from mlops_kit.project.reproduce.sources import StageSource
@@ -44,6 +45,13 @@ _OF_FINDING = {
 }
 _ZONES = ("UTC", "America/New_York", "Europe/Berlin", "Europe/London", "America/Los_Angeles", "America/Chicago", "Asia/Tokyo",
           "Asia/Shanghai", "Asia/Kolkata", "Australia/Sydney", "America/Sao_Paulo")  # fmt: skip
+_OF_FORM = (
+    ("a date or time", CauseKind.CLOCK),
+    ("a uuid", CauseKind.RANDOMNESS),
+    ("a memory address", CauseKind.ADDRESS),
+    ("a temporary path", CauseKind.PATH),
+    ("an absolute path", CauseKind.PATH),
+)
 _MANY_AXES = 3
 
 
@@ -55,16 +63,18 @@ def find_causes(
 ) -> tuple[Cause, ...]:
     """Return what explains that the stage failed, that its outputs are not the recorded ones, or that the sweep breaks them.
 
-    `axes` are those of the sweep with their values, empty when there was none; then nothing is looked for in a stage whose outputs are
-    identical. `place` returns a new empty folder for a run. Makes at most 60 runs.
+        `axes` are those of the sweep with their values, empty when there was none; then nothing is looked for in a stage whose outputs are
+        identical. `place` returns a new empty folder for a run. Makes at most 60 runs, and of a stage that takes long no more than ten minutes'
+    worth.
     """
     if result.outcome is not StageOutcome.RAN:
         return (explain_failure(result, source.origin),)
-    lab = Laboratory(source, place)
+    lab = Laboratory(source, place, most=affordable_runs(result.seconds))
     try:
-        return tuple(dict.fromkeys(_Search(lab, source, result, axes).run()))
+        found = dict.fromkeys(_Search(lab, source, result, axes).run())
     finally:
         lab.close()
+    return tuple(point_at_lines(found, source, source.origin) if source.origin else found)
 
 
 @dataclass
@@ -86,12 +96,13 @@ class _Search:
             if unstable:
                 yield from self._chance(unstable)
             hidden = self._hidden(unstable)
-            yield from hidden.causes
+            yield from (cause for cause in hidden.causes if not self._is_seen(cause))
+            broken = [] if unstable else list(self._broken())
             stable = [path for path in differing if path not in unstable]
-            if stable:
-                yield from self._otherwise(stable, hidden)
-            if not unstable:
-                yield from self._broken()
+            found = list(self._otherwise(stable, hidden)) if stable else []
+            if broken:  # what the sweep says is more than that nothing was found
+                found = [cause for cause in found if cause.kind is not CauseKind.UNKNOWN]
+            yield from (*found, *broken)
         except SpentError as error:
             yield Cause(CauseKind.UNKNOWN, f"not found: {error}")
 
@@ -103,6 +114,10 @@ class _Search:
                 yield Cause(
                     kind, f"it uses {one['name']} and does not declare it", source=one.get("where", "")
                 )
+
+    def _is_seen(self, cause: Cause) -> bool:
+        """Return whether the watcher saw the same line already."""
+        return bool(cause.source) and any(one.get("where") == cause.source for one in self.result.findings)
 
     def _unstable(self) -> dict[str, str]:
         """Return the outputs that come out differently in plain runs: path -> first line of how."""
@@ -126,8 +141,12 @@ class _Search:
         yield from causes
         explained = {cause.output for cause in causes}
         for path in sorted(unstable.keys() - explained):
-            evidence = f"two runs differ, also {', '.join(tried)}"
-            yield Cause(CauseKind.UNKNOWN, evidence, path, unstable[path])
+            place = unstable[path]
+            said = f"two runs differ, also {', '.join(tried)}"
+            kinds = [kind for words, kind in _OF_FORM if f"({words})" in place]
+            if kinds:  # a program that is not Python cannot be pinned
+                said = f"by its form alone, as the program cannot be held still: {said}"
+            yield Cause(kinds[0] if kinds else CauseKind.UNKNOWN, said, path, place)
 
     def _machine(self) -> tuple[str, ...]:
         from mlops_kit.project.reproduce.perturb import plan_sweep
@@ -278,4 +297,4 @@ def _first(results: Sequence[AxisResult]) -> str:
 
 
 def _is_damaged(detail: Sequence[str]) -> bool:
-    return any("not the one of the recorded MD5" in line or "another SHA-256" in line for line in detail)
+    return any("store holds" in line or "another SHA-256" in line for line in detail)

@@ -11,8 +11,10 @@ from mlops_kit.artifacts.fingerprint import Fingerprint, fingerprint
 from mlops_kit.project.reproduce.isolate import StageRerun, rerun_stage
 from mlops_kit.project.reproduce.sources import StageSource
 
-MOST_RUNS = 60
-"""Runs that are spent on the causes of one stage."""
+MOST_RUNS, FEWEST_RUNS = 60, 6
+"""Runs that are spent on the causes of one stage: of one that takes long fewer, but enough for a second run and two pins."""
+MOST_SECONDS = 600
+"""What the runs of one stage may take together."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,11 @@ class SpentError(Exception):
     """No more runs are to be made."""
 
 
+def affordable_runs(seconds: float) -> int:
+    """Return how many runs of a stage that takes `seconds` may be made to find its causes."""
+    return max(FEWEST_RUNS, min(MOST_RUNS, int(MOST_SECONDS / max(seconds, 0.01))))
+
+
 @dataclass
 class Laboratory:
     """Makes runs of one stage, each in a folder of its own, and counts them."""
@@ -47,6 +54,8 @@ class Laboratory:
     """The stage."""
     place: Callable[[Mapping[str, str]], Path]
     """Returns a new empty folder for a run under axes."""
+    most: int = MOST_RUNS
+    """Runs that may be made."""
     runs: int = 0
     """Runs so far."""
     _kept: list[Path] = field(default_factory=list)
@@ -55,10 +64,10 @@ class Laboratory:
     def run(self, axes: Mapping[str, str], *, same_folder: bool = False, keep: bool = False) -> Trial:
         """Run the stage under `axes`; in the very same folder each time when asked. What it wrote stays until `close` with `keep`.
 
-        Raises SpentError after MOST_RUNS.
+        Raises SpentError after `most` runs.
         """
-        if self.runs >= MOST_RUNS:
-            raise SpentError(f"{MOST_RUNS} runs were made")
+        if self.runs >= self.most:
+            raise SpentError(f"{self.runs} runs were made, no more are spent on it")
         self.runs += 1
         folder = self._same() if same_folder else self.place(axes)
         rerun = rerun_stage(self.source, folder, axes=axes)

@@ -113,7 +113,7 @@ def _together(lab: Laboratory, pins: Sequence[Pin], left: dict[str, str]) -> lis
     if not agreed:
         return []
     needed = list(pins)
-    for pin in pins:
+    for pin in reversed(pins):  # the last, which hold several things still at once, are given up first
         fewer = [one for one in needed if one is not pin]
         same_folder = any(one.same_folder for one in fewer)
         if agreed <= _agreeing(lab, _merge(fewer), agreed, same_folder=same_folder)[0]:

@@ -12,5 +12,5 @@ from tests.support.faults.plain import FAULTS
 if __name__ == "__main__":
     chosen = [one for one in FAULTS if not sys.argv[1:] or one.name in sys.argv[1:]]
     with tempfile.TemporaryDirectory() as folder:
-        outcome = run_corpus(Path(folder), chosen)
+        outcome = run_corpus(Path(folder), chosen, steps=len(chosen) == len(FAULTS))
     print(outcome.table())

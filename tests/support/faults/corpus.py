@@ -16,6 +16,7 @@ from mlops_kit.project.reproduce.session import ReproduceOptions, reproduce_revi
 from tests.support.faults.model import Fault
 from tests.support.faults.plain import FAULTS, RECORDED
 from tests.support.faults.project import build_clean, build_faults, make_package, served
+from tests.support.faults.stepped import CLEAN, STEP_FAULTS, build_steps
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ def reproduce_all(root: Path, perturb: str = "quick") -> Reproduction:
     return reproduce_revision(root, ReproduceOptions(environment="current", perturb=perturb))
 
 
-def run_corpus(folder: Path, faults: Sequence[Fault] = FAULTS) -> Outcome:
+def run_corpus(folder: Path, faults: Sequence[Fault] = FAULTS, *, steps: bool = True) -> Outcome:
     """Build the projects below `folder`, run all of it again, and return what was found."""
     seconds: dict[str, float] = {}
     start = time.monotonic()
@@ -126,15 +127,23 @@ def run_corpus(folder: Path, faults: Sequence[Fault] = FAULTS) -> Outcome:
             made = reproduce_all(folder / "faults")
         seconds["faults"] = time.monotonic() - start
     results = {result.stage: result for result in made.stages}
-    alarms += [name for name in ("writer", "summary") if is_alarm(results[name])]
-    findings = tuple(Finding(one, results[one.name]) for one in faults)
+    alarms += [_describe(results[name]) for name in ("writer", "summary") if is_alarm(results[name])]
+    findings = [Finding(one, results[one.name]) for one in faults]
     start = time.monotonic()
+    if steps:
+        untouched = build_steps(folder / "steps")
+        with _environment(**dict.fromkeys(RECORDED)):
+            results = {result.stage: result for result in reproduce_all(folder / "steps").stages}
+        findings += [Finding(one, results[one.name]) for one in STEP_FAULTS]
+        alarms += [_describe(results[name]) for name in untouched if is_alarm(results[name])]
+        seconds["steps"] = time.monotonic() - start
+        start = time.monotonic()
     build_clean(folder / "clean")
     clean = reproduce_all(folder / "clean")
     seconds["clean"] = time.monotonic() - start
-    for result in clean.stages:
-        if is_alarm(result):
-            alarms.append(
-                f"{result.stage}: {'; '.join(map(str, result.causes)) or result.swept or result.problem}"
-            )
-    return Outcome(findings, tuple(alarms), len(clean.stages) + 2, seconds)
+    alarms += [_describe(result) for result in clean.stages if is_alarm(result)]
+    return Outcome(tuple(findings), tuple(alarms), len(clean.stages) + 2 + len(CLEAN) + 1, seconds)
+
+
+def _describe(result: StageResult) -> str:
+    return f"{result.stage}: {'; '.join(map(str, result.causes)) or result.swept or result.problem}"
