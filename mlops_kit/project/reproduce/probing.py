@@ -122,10 +122,16 @@ def _undeclared(source: StageSource, origin: Origin) -> list[str]:
     }
     scripts = {word for command in source.commands for word in command.split()}
     ours = _is_ours(source)
+    # In our own repository the library lies in the project; what it means for a stage is its contract version.
+    library = ("mlops_kit/", "templates/") if (root / "mlops_kit/steps/runner.py").is_file() else ()
     found = []
     for path in sorted(root.rglob("*")):
         name = path.relative_to(root).as_posix()
-        if name.startswith(_OWN_FOLDERS) or not path.is_file() or PurePosixPath(name).name in _PACKAGING:
+        if (
+            name.startswith((*_OWN_FOLDERS, *library))
+            or not path.is_file()
+            or PurePosixPath(name).name in _PACKAGING
+        ):
             continue
         if (
             (ours and name in _OWN_FILES)
