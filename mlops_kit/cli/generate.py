@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ from mlops_kit.cli.light import add_command, option
 
 if TYPE_CHECKING:
     import typer
+
+    from mlops_kit.project.write import GeneratedFile
 
 
 def register(app: typer.Typer) -> None:
@@ -55,7 +58,7 @@ def generate(
     """
     from mlops_kit.errors import UsageError
     from mlops_kit.project.desired import desired_project
-    from mlops_kit.project.write import FileState, check_files, write_files
+    from mlops_kit.project.write import check_files, write_files
 
     root = repo.resolve()
     if write and not from_trace:
@@ -67,25 +70,30 @@ def generate(
     desired = desired_project(root)
     if check:
         check_files(root, desired.files)
-        if as_json:
-            files = dict.fromkeys(sorted(desired.files), str(FileState.CURRENT))
-            sys.stdout.write(json.dumps({"files": files, "notes": desired.notes()}, indent=2) + "\n")
-            return 0
-        sys.stdout.write(f"{len(desired.files)} generated files are up to date\n")
-        return 0
-    states = write_files(root, desired.files, overwrite=overwrite)
+    else:
+        states = write_files(root, desired.files, overwrite=overwrite)
     if as_json:
-        files = {file.path: str(file.state) for file in states}
+        was = {file.path: str(file.state) for file in states} if not check else {}
+        files = {path: was.get(path, "current") for path in sorted(desired.files)}
         sys.stdout.write(json.dumps({"files": files, "notes": desired.notes()}, indent=2) + "\n")
-        return 0
+    elif check:
+        sys.stdout.write(f"{len(desired.files)} generated files are up to date\n")
+    else:
+        _print(states, desired.notes())
+    return 0
+
+
+def _print(states: Sequence[GeneratedFile], notes: Sequence[str]) -> None:
+    """Print what was written, and what a reader must know of the stages."""
+    from mlops_kit.project.write import FileState
+
     written = [file for file in states if file.state is not FileState.CURRENT]
     for file in written:
         was = "new" if file.state is FileState.MISSING else f"was {file.state}"
         sys.stdout.write(f"wrote {file.path} ({was})\n")
-    sys.stdout.write(f"{len(desired.files) - len(written)} generated files were up to date already\n")
-    for note in desired.notes():
+    sys.stdout.write(f"{len(states) - len(written)} generated files were up to date already\n")
+    for note in notes:
         sys.stderr.write(f"note: {note}\n")
-    return 0
 
 
 def _declare(root: Path, *, write: bool) -> None:
