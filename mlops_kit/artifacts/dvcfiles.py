@@ -61,6 +61,8 @@ class Pipeline:
     """Stages that could not be resolved, each with the reason."""
     resolved: Mapping[str, Any] = field(default_factory=dict)
     """The file's `stages` and top-level `plots` with all templates resolved, as plain values."""
+    bases: Mapping[str, str] = field(default_factory=dict)
+    """Stage with a `wdir`, named as read_lock names it -> the folder that its recorded paths are relative to."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,7 @@ def read_pipeline(
         tuple(stages),
         tuple(problems),
         {"stages": stages, "plots": top.get("plots")},
+        {prefix + name: _join(folder, stage["wdir"]) for name, stage in stages.items() if stage.get("wdir")},
     )
 
 
@@ -186,6 +189,35 @@ def read_lock(text: str | bytes, folder: str, where: str) -> dict[str, LockedSta
     stages = (value.get("stages") or {}) if known else value
     prefix = f"{folder}/dvc.yaml:" if folder else ""
     return {f"{prefix}{name}": _locked(stage or {}, folder) for name, stage in stages.items()}
+
+
+def move_stages(
+    stages: Mapping[str, LockedStage], folder: str, bases: Mapping[str, str]
+) -> dict[str, LockedStage]:
+    """Return what read_lock read from a lock in `folder`, with the paths of the stages in `bases` relative to their folders there.
+
+    A lock does not say that a stage has a `wdir`, to which its paths are relative; its dvc.yaml does.
+    """
+
+    def moved(path: str, base: str) -> str:
+        outside = ":/" in path or posixpath.isabs(path)
+        return path if outside else _join(base, posixpath.relpath(path, folder or "."))
+
+    def moved_param(key: str, base: str) -> str:
+        file, _, name = key.partition(":")
+        return f"{moved(file, base)}:{name}"
+
+    made = dict(stages)
+    for name in stages.keys() & bases.keys():
+        stage, base = stages[name], bases[name]
+        made[name] = LockedStage(
+            stage.cmd,
+            {moved(path, base): digest for path, digest in stage.deps.items()},
+            {moved_param(key, base): value for key, value in stage.params.items()},
+            {moved(path, base): digest for path, digest in stage.outs.items()},
+            {moved(path, base): sizes for path, sizes in stage.sizes.items()},
+        )
+    return made
 
 
 def read_dvc_file(text: str | bytes, path: str) -> LockedStage:

@@ -14,7 +14,7 @@ from typing import Any
 
 from mlops_kit.artifacts.belonging import IGNORE, pipeline_files, read_ignores
 from mlops_kit.artifacts.code import file_code_hash
-from mlops_kit.artifacts.dvcfiles import LockedStage, read_lock, read_pipeline
+from mlops_kit.artifacts.dvcfiles import LockedStage, move_stages, read_lock, read_pipeline
 from mlops_kit.artifacts.evidence import Evidence, folder_files, read_evidence
 from mlops_kit.artifacts.hashing import FileHash, fold_folder
 from mlops_kit.artifacts.places import is_content, read_places
@@ -63,6 +63,8 @@ class StageFreshness:
     """All dependencies, for whoever explains them."""
     frozen: bool = False
     """Whether DVC does not look at its dependencies."""
+    base: str = "."
+    """Folder that its paths in dvc.lock are relative to: its `wdir`, else that of its dvc.yaml."""
 
     @property
     def would_run(self) -> bool:
@@ -81,6 +83,8 @@ class _Declared:
     """Path -> whether DVC keeps it."""
     frozen: bool
     always: bool
+    base: str
+    """Folder that the paths in dvc.lock are relative to."""
 
 
 @dataclass
@@ -127,7 +131,8 @@ class Freshness:
                 for stage, value in (pipeline.resolved.get("stages") or {}).items():
                     declared[prefix + stage] = _declare(prefix + stage, value, folder)
                 if (lock := tree.read_one(posixpath.join(folder, "dvc.lock"))) is not None:
-                    locked |= read_lock(lock, folder, posixpath.join(folder, "dvc.lock"))
+                    recorded = read_lock(lock, folder, posixpath.join(folder, "dvc.lock"))
+                    locked |= move_stages(recorded, folder, pipeline.bases)
         return declared, locked
 
     def _judge(self, stage: _Declared, lock: LockedStage | None) -> StageFreshness:
@@ -149,7 +154,7 @@ class Freshness:
                 causes += self._params(stage, lock)
             causes += self._outs(stage, lock)
         return StageFreshness(
-            stage.name, tuple(causes), (), tuple(quiet), tuple(unknown), stage.deps, stage.frozen
+            stage.name, tuple(causes), (), tuple(quiet), tuple(unknown), stage.deps, stage.frozen, stage.base
         )
 
     def _deps(
@@ -287,6 +292,7 @@ def _declare(name: str, value: Mapping[str, Any], folder: str) -> _Declared:
         },
         bool(value.get("frozen")),
         bool(value.get("always_changed")),
+        base,
     )
 
 

@@ -61,7 +61,8 @@ class HistoryReader:
             here[key][path] = blob
         places = {key: layout.places(here[key]) for key, layout in layouts.items()}
         absent = {key: layout.absent(places[key]) for key, layout in layouts.items()}
-        recorded, lost = self._records.look_up(files, absent, find)
+        bases = {key: layout.bases for key, layout in layouts.items()}
+        recorded, lost = self._records.look_up(files, absent, bases, find)
         self._numbers.load(TreeFile(path, blob) for part in places.values() for path, blob in part.items())
         states = {key: self._state(layouts[key], places[key], recorded[key], lost[key]) for key in files}
         self._blobs.forget()

@@ -12,6 +12,7 @@ from mlops_kit.artifacts.belonging import pipeline_files
 from mlops_kit.artifacts.dvcfiles import (
     DeclaredOutput,
     LockedStage,
+    move_stages,
     read_dvc_file,
     read_lock,
     read_pipeline,
@@ -127,7 +128,8 @@ def _of_pipeline(
     pipeline = read_pipeline(files[name], folder, name, read=lambda path: tree.read([path]).get(path))
     prefix = f"{folder}/dvc.yaml:" if folder else ""
     known = {prefix + stage for stage in pipeline.stages}
-    stages = {stage: run for stage, run in read_lock(files[lock], folder, lock).items() if stage in known}
+    recorded = move_stages(read_lock(files[lock], folder, lock), folder, pipeline.bases)
+    stages = {stage: run for stage, run in recorded.items() if stage in known}
     declared = {out.path: out for out in pipeline.outputs if out.stage}
     outs: list[Recorded] = []
     deps: list[Recorded] = []

@@ -27,6 +27,8 @@ class Layout:
     """Metric file -> other places where an old DVC may have put it."""
     lost: tuple[Lost, ...]
     """What could not be resolved."""
+    bases: tuple[tuple[str, str], ...] = ()
+    """Stages with a `wdir`, and the folder that their recorded paths are relative to."""
 
     @property
     def all_places(self) -> tuple[str, ...]:
@@ -121,12 +123,14 @@ class LayoutReader:
         homes: dict[str, str] = {}
         others: dict[str, tuple[str, ...]] = {}
         lost: list[Lost] = []
+        bases: dict[str, str] = {}
         for name in parsed:
             pipeline, file = self._pipelines[name], name[0]
             if isinstance(pipeline, Lost):
                 lost.append(pipeline)
                 continue
             declared = metric_files(pipeline.outputs)
+            bases |= pipeline.bases
             homes |= dict.fromkeys(declared, file.path)
             others |= {path: places for path, places in declared.items() if places}
             lost += [
@@ -138,7 +142,7 @@ class LayoutReader:
                 )
                 for problem in pipeline.problems
             ]
-        return Layout(homes, others, tuple(lost))
+        return Layout(homes, others, tuple(lost), tuple(bases.items()))
 
 
 def is_pipeline(file: TreeFile) -> bool:

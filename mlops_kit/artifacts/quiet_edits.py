@@ -54,11 +54,10 @@ def accept_quiet_edits(root: Path, *, allow_missing: bool = False) -> tuple[Quie
 
 def _update(root: Path, lock: str, stages: list[StageFreshness], cache: StatCache) -> None:
     path = root / lock
-    folder = posixpath.dirname(lock)
     # Line ends are kept as they are.
     text = path.read_bytes().decode("utf-8")
     wanted = {
-        (stage.name.rpartition(":")[2], posixpath.relpath(file, folder or ".")): cache.hash(root / file)
+        (stage.name.rpartition(":")[2], posixpath.relpath(file, stage.base)): cache.hash(root / file)
         for stage in stages
         for file in stage.quiet
     }

@@ -17,6 +17,7 @@ from mlops_kit.artifacts.dvcfiles import (
     DeclaredOutput,
     LockedStage,
     metric_files,
+    move_stages,
     read_dvc_file,
     read_lock,
     read_pipeline,
@@ -140,6 +141,7 @@ class _Declared:
     outs: dict[str, str] = field(default_factory=dict)
     sizes: dict[str, tuple[int | None, int | None]] = field(default_factory=dict)
     resolved: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    bases: dict[str, str] = field(default_factory=dict)
 
 
 class _Reader:
@@ -213,7 +215,7 @@ class _Reader:
     def _add(self, declared: _Declared, path: str, content: bytes) -> None:
         folder = posixpath.dirname(path)
         if path.endswith("dvc.lock"):
-            declared.stages.update(read_lock(content, folder, path))
+            declared.stages.update(move_stages(read_lock(content, folder, path), folder, declared.bases))
         elif path.endswith(".dvc"):
             tracked = read_dvc_file(content, path)
             declared.outs.update(tracked.outs)
@@ -224,6 +226,7 @@ class _Reader:
             )
             declared.outputs += pipeline.outputs
             declared.params += pipeline.param_files
+            declared.bases.update(pipeline.bases)
             declared.resolved[path] = pipeline.resolved
             for problem in pipeline.problems:
                 self._lost(

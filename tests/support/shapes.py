@@ -179,6 +179,19 @@ def _cached_by_dvc(root: Path, remote: str = "") -> Path:
     return root
 
 
+def _cached_below_wdir(root: Path) -> Path:
+    start(root)
+    write(root, {
+        "pipe/dvc.yaml": "stages:\n  train:\n    wdir: work\n    cmd: python train.py\n    deps: [train.py]\n    params: [depth]\n    metrics: [m.json]\n",
+        "pipe/work/train.py": "import json, yaml\njson.dump({'auc': yaml.safe_load(open('params.yaml'))['depth'] / 10}, open('m.json', 'w'))\n",
+    })  # fmt: skip
+    for depth in (2, 4):
+        write(root, {"pipe/work/params.yaml": f"depth: {depth}\n"})
+        dvc(root, "repro", "--all-pipelines")
+        git.commit_all(root, "state")
+    return root
+
+
 def remote_only(root: Path, remote: str = "") -> Path:
     """Make a repository whose cached metrics are on a remote alone."""
     _cached_by_dvc(root, remote or str(root.parent / "remote"))
@@ -305,6 +318,9 @@ SHAPES: dict[str, Shape] = {
                 {"src/out/m.json": numbers(f1=0.5), "src/model/params.yaml": "depth: 1\n"},
                 {"src/out/m.json": numbers(f1=0.6), "src/model/params.yaml": "depth: 2\n"}),
         {"f1": (0.5, 0.6)}, {"src/model/params.yaml:depth": (1, 2)},
+    ),
+    "wdir, metrics in the cache": Shape(
+        _cached_below_wdir, {"auc": (0.2, 0.4)}, {"pipe/work/params.yaml:depth": (2, 4)},
     ),
     "templated": Shape(
         _simple(TEMPLATED,

@@ -13,6 +13,7 @@ from mlops_kit.artifacts.dvcfiles import (
     DeclaredOutput,
     LockedStage,
     Pipeline,
+    move_stages,
     read_dvc_file,
     read_lock,
     read_pipeline,
@@ -134,7 +135,8 @@ class _Reader:
         )
         self._problems += pipeline.problems
         lock = posixpath.join(folder, "dvc.lock")
-        locked = read_lock(self._files[lock], folder, lock) if lock in self._files else {}
+        recorded = read_lock(self._files[lock], folder, lock) if lock in self._files else {}
+        locked = move_stages(recorded, folder, pipeline.bases)
         for name, stage in pipeline.resolved["stages"].items():
             full = f"{folder}/dvc.yaml:{name}" if folder else str(name)
             yield self._stage(full, stage, folder, pipeline, locked.get(full))
@@ -152,8 +154,8 @@ class _Reader:
             reason = "no run of it is recorded in dvc.lock"
             return StageSource(name, tuple(commands), wdir, (), {}, outs, frozen, reason, RERUN)
         known = self._evidence.get(name, StageEvidence())
-        outs = tuple(_recorded(path, locked, known.outs, folder, wdir, declared) for path in locked.outs)
-        deps = tuple(_recorded(path, locked, known.deps, folder, wdir, {}) for path in locked.deps)
+        outs = tuple(_recorded(path, locked, known.outs, declared) for path in locked.outs)
+        deps = tuple(_recorded(path, locked, known.deps, {}) for path in locked.deps)
         problem = ""
         if "\n".join(commands) != locked.cmd:
             problem = "its command is not the one that dvc.lock records"
@@ -165,7 +167,7 @@ class _Reader:
             tuple(commands),
             wdir,
             deps,
-            {_moved_key(key, folder, wdir): value for key, value in locked.params.items()},
+            locked.params,
             outs,
             frozen,
             problem,
@@ -177,16 +179,13 @@ def _recorded(
     path: str,
     locked: LockedStage,
     known: Mapping[str, FileEvidence],
-    folder: str,
-    wdir: str,
     declared: Mapping[str, DeclaredOutput],
 ) -> Recorded:
-    here = _moved(path, folder, wdir)
     digest = locked.outs[path] if path in locked.outs else locked.deps[path]
-    seen = known.get(here)
-    out = declared.get(here)
+    seen = known.get(path)
+    out = declared.get(path)
     return Recorded(
-        here,
+        path,
         digest,
         locked.sizes.get(path, (None, None))[0],
         seen.sha256 if seen and seen.md5 == digest else "",
@@ -198,18 +197,6 @@ def _recorded(
 
 def _declared(out: DeclaredOutput) -> Recorded:
     return Recorded(out.path, "", None, "", out.section, out.cache, out.type)
-
-
-def _moved(path: str, folder: str, wdir: str) -> str:
-    """Return the path relative to the DVC root: a lock's paths are relative to the stage's `wdir`, and were read as relative to `folder`."""
-    if "://" in path or posixpath.isabs(path):
-        return path
-    return _clean(posixpath.join(wdir, posixpath.relpath(path, folder or ".")))
-
-
-def _moved_key(key: str, folder: str, wdir: str) -> str:
-    file, _, name = key.partition(":")
-    return f"{_moved(file, folder, wdir)}:{name}"
 
 
 def _clean(path: str) -> str:
