@@ -236,7 +236,7 @@ def test_interrupt_is_130(
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("mlops_kit.project.desired.desired_files", interrupted)
+    monkeypatch.setattr("mlops_kit.project.desired.desired_project", interrupted)
     assert run_guarded(["generate"]) == ExitCode.INTERRUPTED
     assert "interrupted; what was finished is kept" in capsys.readouterr().err
 
@@ -247,7 +247,7 @@ def test_unexpected_error_writes_a_log_with_versions(
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("oops")
 
-    monkeypatch.setattr("mlops_kit.project.desired.desired_files", broken)
+    monkeypatch.setattr("mlops_kit.project.desired.desired_project", broken)
     assert run_guarded(["generate"]) == ExitCode.UNEXPECTED
     log = Path(capsys.readouterr().err.strip().rpartition(" ")[2])
     assert "ZeroDivisionError: oops" in log.read_text()
