@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mlops_kit.compare.causes import Cause, CauseKind
 from mlops_kit.project.reproduce.laboratory import Laboratory, SpentError
@@ -27,10 +28,11 @@ class Pin:
 
 
 PINS = (
-    Pin(CauseKind.PATH, {}, "in the same folder", same_folder=True),
-    Pin(CauseKind.HASH_SEED, {"hashseed": "0"}, "with a fixed hash seed"),
-    Pin(CauseKind.PROCESS_ORDER, {"pin": "order"}, "when parallel work is done one after the other"),
     Pin(CauseKind.RANDOMNESS, {"pin": "randomness"}, "when chance is seeded"),
+    Pin(CauseKind.HASH_SEED, {"hashseed": "0"}, "with a fixed hash seed"),
+    Pin(CauseKind.PATH, {}, "in the same folder", same_folder=True),
+    # Before the clock: threads that sleep while it stands still often end in the same order by chance.
+    Pin(CauseKind.PROCESS_ORDER, {"pin": "order"}, "when parallel work is done one after the other"),
     Pin(CauseKind.CLOCK, {"pin": "clock"}, "when the clock stands still"),
     Pin(CauseKind.PROCESS_ID, {"pin": "pid"}, "with a fixed process id"),
     Pin(CauseKind.THREADS, {"threads": "1", "cpus": "1"}, "with one thread"),
@@ -47,7 +49,7 @@ PINS = (
 HINTS: tuple[tuple[str, tuple[CauseKind, ...]], ...] = (
     ("date", (CauseKind.CLOCK,)),
     ("time", (CauseKind.CLOCK,)),
-    ("uuid", (CauseKind.RANDOMNESS,)),
+    ("uuid", (CauseKind.RANDOMNESS, CauseKind.CLOCK)),
     ("random ids", (CauseKind.RANDOMNESS,)),
     ("memory address", (CauseKind.ADDRESS,)),
     ("addresses or dates", (CauseKind.CLOCK, CauseKind.ADDRESS)),
@@ -56,6 +58,7 @@ HINTS: tuple[tuple[str, tuple[CauseKind, ...]], ...] = (
     ("same set", (CauseKind.HASH_SEED,)),
     ("another order", (CauseKind.HASH_SEED, CauseKind.PROCESS_ORDER)),
 )
+_ADDRESSES = re.compile(r": 1[34]\d{13} -> 1[34]\d{13}\b")
 
 
 def find_chance(
@@ -65,21 +68,74 @@ def find_chance(
 
     `usable` names the axes that this machine can set. Also returns what was tried, in words.
     """
-    left = dict(unstable)
-    causes: list[Cause] = []
-    tried: list[str] = []
-    pins = [pin for pin in PINS if all(axis in (*usable, "pin") for axis in pin.axes)]
+    hunt = _Hunt(lab, dict(unstable))
     try:
-        for pin in _ordered(pins, " ".join(unstable.values())):
-            agreed, lines = _agreeing(lab, pin.axes, set(left), same_folder=pin.same_folder)
-            tried.append(pin.words)
-            causes += [_cause(pin, path, left.pop(path), lines) for path in sorted(agreed)]
-            if not left:
-                return causes, tried
-        causes += _together(lab, pins, left)
+        hunt.run([pin for pin in PINS if all(axis in (*usable, "pin") for axis in pin.axes)])
     except SpentError as error:
-        tried.append(str(error))
-    return causes, tried
+        hunt.tried.append(str(error))
+    return hunt.causes, hunt.tried
+
+
+@dataclass
+class _Hunt:
+    """The search for the causes of several outputs at once."""
+
+    lab: Laboratory
+    left: dict[str, str]
+    causes: list[Cause] = field(default_factory=list)
+    tried: list[str] = field(default_factory=list)
+
+    def run(self, pins: Sequence[Pin]) -> None:
+        """Try what the difference hints at, alone and together, then whether anything helps at all, then all the rest."""
+        kinds = _hinted(" ".join(self.left.values()))
+        hinted = [pin for kind in kinds for pin in pins if pin.kind is kind]
+        self._alone(hinted)
+        if self.left and len(hinted) > 1:
+            self._together(hinted)
+        if self.left and hinted and not self._agreeing(pins, CONFIRMATIONS - 1)[0]:
+            self.tried.append("when all that can be held still is")
+            return
+        self._alone([pin for pin in pins if pin not in hinted])
+        if self.left:
+            self._together(pins)
+
+    def _alone(self, pins: Sequence[Pin]) -> None:
+        for pin in pins:
+            if not self.left:
+                return
+            agreed, lines = self._agreeing([pin])
+            self.tried.append(pin.words)
+            self.causes += [_cause(pin, path, self.left.pop(path), lines) for path in sorted(agreed)]
+
+    def _together(self, pins: Sequence[Pin]) -> None:
+        """Add causes that only together explain what is left: all pins at once, then each that cannot be missed."""
+        agreed, lines = self._agreeing(pins)
+        if not agreed:
+            return
+        needed = list(pins)
+        if len(pins) > 2:  # of two, neither was enough alone
+            for pin in reversed(
+                pins
+            ):  # the last, which hold several things still at once, are given up first
+                fewer = [one for one in needed if one is not pin]
+                if agreed <= self._agreeing(fewer)[0]:
+                    needed = fewer
+        names = " and ".join(pin.words for pin in needed)
+        for path in sorted(agreed):
+            place = self.left.pop(path)
+            self.causes += [_cause(pin, path, place, lines, f"only {names}") for pin in needed]
+
+    def _agreeing(self, pins: Sequence[Pin], runs: int = CONFIRMATIONS) -> tuple[set[str], dict[str, str]]:
+        """Return which of the paths that are left agree in `runs` runs under `pins`, and pin -> the line that asked for it."""
+        axes, same_folder = _merge(pins), any(pin.same_folder for pin in pins)
+        first = self.lab.run(axes, same_folder=same_folder)
+        agreed = {path for path in self.left if path in first.prints}
+        for _ in range(runs - 1):
+            if not agreed:
+                break
+            again = self.lab.run(axes, same_folder=same_folder)
+            agreed = {path for path in agreed if again.prints.get(path) == first.prints[path]}
+        return agreed, {one["kind"]: one["where"] for one in reversed(first.rerun.findings) if one["where"]}
 
 
 def _cause(pin: Pin, path: str, place: str, lines: Mapping[str, str], also: str = "") -> Cause:
@@ -87,41 +143,12 @@ def _cause(pin: Pin, path: str, place: str, lines: Mapping[str, str], also: str 
     return Cause(pin.kind, evidence, path, place, lines.get(pin.axes.get("pin", ""), ""))
 
 
-def _ordered(pins: Sequence[Pin], words: str) -> list[Pin]:
-    """Return the pins with those that the words hint at first."""
-    hinted = [kind for hint, kinds in HINTS if hint in words for kind in kinds]
-    return sorted(pins, key=lambda pin: hinted.index(pin.kind) if pin.kind in hinted else len(hinted))
-
-
-def _agreeing(
-    lab: Laboratory, axes: Mapping[str, str], paths: set[str], *, same_folder: bool
-) -> tuple[set[str], dict[str, str]]:
-    """Return the paths in which CONFIRMATIONS runs under `axes` agree, and pin -> the line that asked for it."""
-    first = lab.run(axes, same_folder=same_folder)
-    agreed = {path for path in paths if path in first.prints}
-    for _ in range(CONFIRMATIONS - 1):
-        if not agreed:
-            break
-        again = lab.run(axes, same_folder=same_folder)
-        agreed = {path for path in agreed if again.prints.get(path) == first.prints[path]}
-    return agreed, {one["kind"]: one["where"] for one in reversed(first.rerun.findings) if one["where"]}
-
-
-def _together(lab: Laboratory, pins: Sequence[Pin], left: dict[str, str]) -> list[Cause]:
-    """Return causes that only together explain what is `left`: all pins at once, then each that cannot be missed."""
-    agreed, lines = _agreeing(lab, _merge(pins), set(left), same_folder=True)
-    if not agreed:
-        return []
-    needed = list(pins)
-    for pin in reversed(pins):  # the last, which hold several things still at once, are given up first
-        fewer = [one for one in needed if one is not pin]
-        same_folder = any(one.same_folder for one in fewer)
-        if agreed <= _agreeing(lab, _merge(fewer), agreed, same_folder=same_folder)[0]:
-            needed = fewer
-    names = " and ".join(pin.words for pin in needed)
-    return [
-        _cause(pin, path, left[path], lines, f"only {names}") for path in sorted(agreed) for pin in needed
-    ]
+def _hinted(words: str) -> list[CauseKind]:
+    """Return what the words hint at."""
+    kinds = [kind for hint, kinds in HINTS if hint in words for kind in kinds]
+    if _ADDRESSES.search(words):
+        kinds.append(CauseKind.ADDRESS)
+    return list(dict.fromkeys(kinds))
 
 
 def _merge(pins: Sequence[Pin]) -> dict[str, str]:
