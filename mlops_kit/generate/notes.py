@@ -20,6 +20,10 @@ def plan_notes(plan: Plan, root: Path) -> tuple[str, ...]:
     used = {name for stage in plan.stages for name in stage.packages}
     found += plan.packages.disagreements(used)
     found += [
+        f"{name} does not decide versions, because git does not have it: git add {name}"
+        for name in plan.packages.passed_over
+    ]
+    found += [
         f"{name} is installed as a link to a folder: its version does not say what its code is"
         for name in sorted(used)
         if plan.packages.installation.is_linked(name)

@@ -11,6 +11,7 @@ from pathlib import Path
 from mlops_kit.artifacts.conditions import holds, parse_requirement
 from mlops_kit.artifacts.pins import Needed, Pin, PinFile, normal_name, read_pins
 from mlops_kit.errors import SpecError, StaleError
+from mlops_kit.outside import git
 from mlops_kit.outside.distributions import OWN, Installation
 from mlops_kit.steps.recorded import install_command
 
@@ -68,6 +69,8 @@ class Packages:
     """Minor version of Python for which conditions are judged."""
     installation: Installation = field(default_factory=Installation)
     """What is installed here."""
+    passed_over: tuple[str, ...] = ()
+    """Lock files that do not count, because git does not have them."""
 
     def used_by(
         self,
@@ -239,12 +242,16 @@ def find_packages(root: Path, named: str | None, python: str) -> Packages:
                 fix=f"make it, or set `lock: {NO_LOCK}` to take the installed versions",
             )
         return Packages(read_pins((root / named).read_text(encoding="utf-8"), named), python)
-    for name in LOCKS:
-        if (root / name).is_file():
+    present = [name for name in LOCKS if (root / name).is_file()]
+    # What is generated depends on the commit alone: `uv sync` leaves a uv.lock in a clone of a project that has none.
+    left = git.untracked_among(root, present) if present else frozenset()
+    passed_over = tuple(name for name in present if name in left)
+    for name in present:
+        if name not in left:
             found = read_pins((root / name).read_text(encoding="utf-8"), name)
             if found.complete:
-                return Packages(found, python)
-    return Packages(None, python)
+                return Packages(found, python, passed_over=passed_over)
+    return Packages(None, python, passed_over=passed_over)
 
 
 def python_version(root: Path) -> str:

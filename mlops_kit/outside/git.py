@@ -160,6 +160,12 @@ def tracked_files(root: Path) -> list[str]:
     return [name for name in out.split("\0") if name]
 
 
+def untracked_among(root: Path, paths: Sequence[str]) -> frozenset[str]:
+    """Return those of `paths` (files below `root`) that lie in the work tree and that git does not track, ignored ones too."""
+    out = _git(root, "ls-files", "-z", "--others", "--", *paths).stdout.decode("utf-8", "surrogateescape")
+    return frozenset(out.split("\0")) & frozenset(paths)
+
+
 def known_files(root: Path) -> list[str]:
     """Return the files below `root` that git tracks or would add (not the ignored and deleted ones), relative to `root`."""
     listed, deleted = (

@@ -59,7 +59,7 @@ class Runtime:
     lock: str | None = None
     """Lock file that decides the versions of packages: a uv.lock, a pylock.toml, or a requirements file with `==`; `none` for what is
     installed. Without this key the first of uv.lock, pylock.toml, requirements.lock and requirements.txt (if every line is pinned) that
-    is there, else what is installed."""
+    git tracks, else what is installed."""
 
 
 @dataclass(frozen=True)

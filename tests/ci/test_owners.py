@@ -43,7 +43,14 @@ def test_an_owner_cannot_add_a_rule_of_its_own() -> None:
 
 
 def copied(folder: Path) -> Path:
-    for name in ("mlops.yaml", "params.yaml", "kpis.yaml", "schema.yaml", "steps/features.py"):
+    for name in (
+        "mlops.yaml",
+        "params.yaml",
+        "kpis.yaml",
+        "schema.yaml",
+        "steps/features.py",
+        "requirements-dev.lock",
+    ):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text((ROOT / name).read_text())
     edit(folder / "mlops.yaml", "  name: flights\n", '  name: flights\n  owner: "@org/ml"\n')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -136,6 +137,14 @@ def test_lock_is_found_and_wins_over_what_is_installed(tmp_path: Path, name: str
     assert {"learn", "num"} <= set(packages.used_by(["learn"], [], []).names)
     assert packages.version("learn") == "2.1"
     assert packages.disagreements(["learn", "num"]) == (f"{name} has learn 2.1, installed is 2.0",)
+
+
+def test_lock_that_git_does_not_have_decides_nothing(git_repo: Path) -> None:
+    (git_repo / "uv.lock").write_text(UV)
+    found = find_packages(git_repo, None, "3.11")
+    assert (found.lock, found.passed_over) == (None, ("uv.lock",))
+    subprocess.run(["git", "add", "uv.lock"], cwd=git_repo, check=True)
+    assert find_packages(git_repo, None, "3.11").lock is not None
 
 
 def test_requirements_with_open_versions_are_no_lock_unless_named(tmp_path: Path) -> None:

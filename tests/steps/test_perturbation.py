@@ -87,7 +87,8 @@ def test_sitecustomize_of_the_environment_still_runs(tmp_path: Path) -> None:
     ours, theirs = tmp_path / "ours", tmp_path / "theirs"
     for folder in (ours, theirs):
         folder.mkdir()
-    (ours / "sitecustomize.py").write_bytes((templates_root() / "perturb" / "sitecustomize.py").read_bytes())
+    for name in ("sitecustomize.py", "pins.py"):
+        (ours / name).write_bytes((templates_root() / "perturb" / name).read_bytes())
     (theirs / "sitecustomize.py").write_text("import os; os.environ['THEIRS'] = 'ran'\n")
     path = os.pathsep.join([str(ours), str(theirs)])
     environment = {**os.environ, VARIABLE: json.dumps({"zone": "UTC"}), "PYTHONPATH": path}
