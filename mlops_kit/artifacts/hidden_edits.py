@@ -70,7 +70,10 @@ def _is_hidden(path: Path, digest: str, cache: StatCache, recorded_at: int) -> b
             return False
     except OSError:
         return False
-    return known[0][:2] == now[:2] if known and known[0] != now else now.mtime_ns <= recorded_at
+    if known and known[0] != now:
+        return known[0][:2] == now[:2]
+    earlier = cache.earlier(path)
+    return earlier == now[:2] if earlier else now.mtime_ns <= recorded_at
 
 
 def _refuse_twin(

@@ -47,12 +47,16 @@ class StatCache:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._file = root / WORKPLACE / "hashes.json"
-        self._entries = _load(self._file)
+        self._entries, self._earlier = _load(self._file)
         self._changed = False
 
     def recall(self, path: Path) -> tuple[Stamp, FileHash] | None:
         """Return what was last known of a file, whether or not it still holds; None if nothing."""
         return self._entries.get(self._key(path))
+
+    def earlier(self, path: Path) -> tuple[int, int] | None:
+        """Return size and modification time with which a file was last seen to have another content; None if it never was."""
+        return self._earlier.get(self._key(path))
 
     def lookup(self, path: Path) -> FileHash | None:
         """Return the hashes of a file that has not changed since they were taken, else None."""
@@ -84,7 +88,10 @@ class StatCache:
         """Write what changed; a cache that cannot be written is no error."""
         if not self._changed:
             return
-        rows = {key: [*stamp, *_fields(found)] for key, (stamp, found) in sorted(self._entries.items())}
+        rows = {
+            key: [*stamp, *_fields(found), *self._earlier.get(key, ())]
+            for key, (stamp, found) in sorted(self._entries.items())
+        }
         text = json.dumps({"version": _VERSION, "files": rows}, separators=(",", ":"))
         try:
             replace_text(self._file, text)
@@ -97,7 +104,11 @@ class StatCache:
             return
         if max(before.ctime_ns, before.mtime_ns) + _TICK_NS > now and os.name != "nt":
             return
-        self._entries[self._key(path)] = (before, found)
+        key = self._key(path)
+        known = self._entries.get(key)
+        if known and known[1].md5 != found.md5:
+            self._earlier[key] = (known[0].size, known[0].mtime_ns)
+        self._entries[key] = (before, found)
         self._changed = True
 
     def _key(self, path: Path) -> str:
@@ -123,16 +134,19 @@ def replace_text(path: Path, text: str) -> None:
         fresh.unlink(missing_ok=True)
 
 
-def _load(file: Path) -> dict[str, tuple[Stamp, FileHash]]:
+def _load(file: Path) -> tuple[dict[str, tuple[Stamp, FileHash]], dict[str, tuple[int, int]]]:
+    """Return what is known of each file, and what is known from when it had another content."""
     try:
         value = json.loads(file.read_text(encoding="utf-8"))
         if value["version"] != _VERSION:
-            return {}
-        return {
-            key: (Stamp(*row[:4]), FileHash(row[4], row[5], row[0])) for key, row in value["files"].items()
-        }
-    except (OSError, ValueError, KeyError, TypeError, IndexError):
-        return {}
+            return {}, {}
+        rows = value["files"].items()
+        return (
+            {key: (Stamp(*row[:4]), FileHash(row[4], row[5], row[0])) for key, row in rows},
+            {key: (row[6], row[7]) for key, row in rows if len(row) > 6},
+        )
+    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError):
+        return {}, {}
 
 
 def _fields(found: FileHash) -> tuple[str, str]:

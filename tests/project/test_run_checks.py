@@ -62,6 +62,23 @@ def test_edit_that_keeps_size_and_time_is_shown_to_dvc_and_runs_the_stage(tiny: 
     assert [run["stage"] for run in made["ran"]] == ["parts", "join"]
 
 
+def test_hidden_edit_that_was_hashed_by_another_command_is_shown_all_the_same(tiny: Path) -> None:
+    run_kit("run", cwd=tiny)
+    overwrite(tiny / "raw.csv", (tiny / "raw.csv").read_bytes().replace(b"one", b"uno"), keep_time=True)
+    run_kit("fsck", cwd=tiny, check=False)
+    assert json.loads(run_kit("run", "--json", cwd=tiny).stdout)["shown"] == ["raw.csv"]
+
+
+def test_ordinary_edit_that_a_run_of_another_stage_left_behind_is_not_called_hidden(tiny: Path) -> None:
+    run_kit("run", cwd=tiny)
+    with (tiny / "join.py").open("a") as file:
+        file.write("print('edited')\n")
+    edit(tiny / "raw.csv", "one", "two")
+    run_kit("run", "parts", cwd=tiny)  # dvc.lock is newer than the edit now
+    made = json.loads(run_kit("run", "--json", cwd=tiny).stdout)
+    assert (made["shown"], [run["stage"] for run in made["ran"]]) == ([], ["join"])
+
+
 def test_hidden_edit_of_an_output_is_shown_too(tiny: Path) -> None:
     run_kit("run", cwd=tiny)
     model = tiny / "data/model.txt"
