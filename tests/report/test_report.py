@@ -69,7 +69,11 @@ class Tags(HTMLParser):
 
 
 def rendered(comment: str) -> Tags:
+    """Return a comment as a host shows it: links are made of addresses, of `www.` and of mail addresses, not of `train.py`."""
     parser = MarkdownIt("commonmark", {"html": True, "linkify": True})
+    assert parser.linkify is not None
+    parser.linkify.set({"fuzzy_link": False})
+    parser.linkify.add("www.", {"validate": lambda _, text, start: len(re.match(r"\S*", text[start:])[0])})
     return Tags(parser.enable(["table", "strikethrough", "linkify"]).render(comment))
 
 
@@ -124,6 +128,14 @@ def test_page_states_every_point_and_cell(value: Comparison) -> None:
     bars = [cell for plot in value.plots if plot.kind == "bar" for cell in plot.cells]
     for value_ in (*points, *(side for cell in bars for side in (cell.old, cell.new))):
         assert told(number(value_)) in shown
+
+
+@pytest.mark.parametrize(
+    ("text", "link"),
+    [("see www.a.org", True), ("see http://a.b", True), ("a@b.org", True), ("train.py 0.AL", False)],
+)
+def test_reader_of_comments_makes_the_links_that_a_host_makes(text: str, link: bool) -> None:
+    assert ("a" in rendered(text).seen) is link
 
 
 @settings(max_examples=80, deadline=None)
