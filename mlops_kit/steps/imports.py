@@ -13,8 +13,8 @@ from mlops_kit.steps.quickread import read_plain
 
 # Only files with one of these words need a look into their expressions. A regular expression would take longer than all of them.
 _WORDS = (
-    b"import_module", b"__import__", b"exec", b"eval", b"runpy", b"run_path", b"run_module", b"spec_from_file", b"SourceFileLoader",
-    b"load_source", b"addsitedir", b"iter_modules", b"walk_packages", b"meta_path", b"path_hooks", b"extend_path", b"sys.path", b"sys import",
+    b"import_module", b"__import__", b"exec", b"eval", b"importlib", b"runpy", b"pkgutil", b"load_source", b"addsitedir", b"meta_path",
+    b"path_hooks", b"sys.path", b"sys import",
 )  # fmt: skip
 _DYNAMIC = re.compile(
     rb"\b(?:import_module|__import__|exec|eval|runpy|run_path|run_module|spec_from_file_location|SourceFileLoader|load_source"
