@@ -11,6 +11,7 @@ import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.status import Status
 
     from mlops_kit.compare.ladder import Rung
     from mlops_kit.compare.reproduction import Reproduction
@@ -140,6 +141,7 @@ def _reproduce(
 ) -> Reproduction:
     from rich.console import Console
 
+    from mlops_kit.cli.spinner import spinning
     from mlops_kit.project.reproduce.session import reproduce_revision
     from mlops_kit.project.roots import find_root
     from mlops_kit.report.reproduction import as_lines, to_json
@@ -147,8 +149,8 @@ def _reproduce(
     console = Console(stderr=as_json)
     root = find_root(repo)
     place = _place(*places, root, options.rev)
-    with _Shown(console) as shown:
-        made = reproduce_revision(root, options, on_progress=shown.show)
+    with spinning(console) as status:
+        made = reproduce_revision(root, options, on_progress=_Shown(console, status).show)
     if place:
         _attest(console, made, place, builder, places[1])
     if as_json:
@@ -260,18 +262,9 @@ def _rung(text: str) -> Rung:
 class _Shown:
     """One line for each rerun that is done; on a terminal a spinner with an estimate while others run."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, status: Status | None) -> None:
         self._console = console
-        self._status = console.status("starting", spinner="dots") if console.is_terminal else None
-
-    def __enter__(self) -> _Shown:
-        if self._status:
-            self._status.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._status:
-            self._status.stop()
+        self._status = status
 
     def show(self, progress: Progress) -> None:
         """Show one event."""

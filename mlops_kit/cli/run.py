@@ -12,6 +12,7 @@ import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.status import Status
 
     from mlops_kit.outside.dvc import StageEvent
     from mlops_kit.project.run import RunReport
@@ -59,6 +60,7 @@ def run(
     """
     from rich.console import Console
 
+    from mlops_kit.cli.spinner import spinning
     from mlops_kit.project.run import RunOptions, run_project
 
     console = Console(stderr=as_json)
@@ -66,7 +68,8 @@ def run(
     on_line: Callable[[str], None] = (
         (lambda line: console.print(line, markup=False, highlight=False)) if verbose else (lambda line: None)
     )
-    with _Progress(console) as progress:
+    with spinning(console) as status:
+        progress = _Progress(console, status)
         report = run_project(repo.resolve(), options, on_event=progress.show, on_line=on_line)
     if as_json:
         sys.stdout.write(_as_json(report))
@@ -78,18 +81,9 @@ def run(
 class _Progress:
     """One line for each stage that does something; on a terminal a spinner with the time while it works."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, status: Status | None) -> None:
         self._console = console
-        self._status = console.status("starting", spinner="dots") if console.is_terminal else None
-
-    def __enter__(self) -> _Progress:
-        if self._status:
-            self._status.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._status:
-            self._status.stop()
+        self._status = status
 
     def show(self, event: StageEvent) -> None:
         from mlops_kit.outside.dvc import StageState

@@ -151,15 +151,6 @@ class Installation:
         return self._headers[name]
 
 
-def find_distributions(modules: Iterable[str]) -> tuple[str, ...]:
-    """Return the installed distributions that `modules` belong to, by normalized name, sorted.
-
-    Modules of the standard library, and modules that are not installed, are left out.
-    """
-    wanted = [name for name in modules if name.partition(".")[0] not in sys.stdlib_module_names]
-    return tuple(sorted({name for names in Installation().owners(wanted).values() for name in names}))
-
-
 def owners_of(modules: Iterable[str]) -> dict[str, str]:
     """Return module -> the installed distribution that it belongs to, by normalized name; modules that are not installed are left out."""
     return {module: names[0] for module, names in Installation().owners(modules).items()}

@@ -9,9 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlops_kit.artifacts.hashing import hash_file
 from mlops_kit.artifacts.inventory import Inventory, Recorded, read_inventory
-from mlops_kit.artifacts.places import Place, is_content, read_places
 from mlops_kit.artifacts.worktree import shared_worktree
 from mlops_kit.errors import MlopsKitError
 from mlops_kit.outside import git
@@ -137,24 +135,6 @@ def open_workshop(root: Path, rev: str | None, find: Callable[[str], Path | None
         if rev is None:
             _overlay(root, tree)
         yield Workshop(root, tree, read_inventory(tree), find)
-
-
-def find_whole(root: Path) -> Callable[[str], Path | None]:
-    """Return a finder of whole objects in the cache and in remotes that are folders."""
-    places = read_places(root)
-    local: list[Place] = [places.cache, *(remote.place for remote in places.remotes if remote.place)]
-
-    def find(digest: str) -> Path | None:
-        for place in local:
-            path = place.find(digest)
-            try:
-                if path is not None and is_content(path, hash_file(path), digest):
-                    return path
-            except OSError:
-                continue
-        return None
-
-    return find
 
 
 def _overlay(root: Path, tree: Path) -> None:

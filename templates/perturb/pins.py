@@ -201,14 +201,14 @@ def _order_futures(futures):
     one_worker(futures.ProcessPoolExecutor)
 
 
-def pin_files():
-    """List what folders hold by name."""
+def list_files(backwards=False):
+    """List what folders hold by name, or last names first."""
     listdir, scandir = os.listdir, os.scandir
 
     class Entries:
         def __init__(self, path):
             with scandir(path) as entries:
-                self._entries = iter(sorted(entries, key=lambda entry: entry.name))
+                self._entries = iter(sorted(entries, key=lambda entry: entry.name, reverse=backwards))
 
         def __iter__(self):
             return self
@@ -225,7 +225,7 @@ def pin_files():
         def close(self):
             self._entries = iter(())
 
-    os.listdir = lambda path=".": sorted(listdir(path))
+    os.listdir = lambda path=".": sorted(listdir(path), reverse=backwards)
     os.scandir = lambda path=".": Entries(path)
 
 
@@ -338,7 +338,7 @@ def set_variables(values):
     os.execve(sys.executable, [sys.executable] + sys.orig_argv[1:], environment)
 
 
-PINS = {"clock": pin_clock, "randomness": pin_randomness, "pid": pin_pid, "order": pin_order, "files": pin_files,
+PINS = {"clock": pin_clock, "randomness": pin_randomness, "pid": pin_pid, "order": pin_order, "files": list_files,
         "host": name_host, "trace": note_uses, "none": lambda: None}  # fmt: skip
 
 

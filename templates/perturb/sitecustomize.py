@@ -10,39 +10,6 @@ import os
 import sys
 
 
-def _reverse_files():
-    """Give what folders hold in another order: last names first."""
-    listdir, scandir = os.listdir, os.scandir
-
-    def reversed_listdir(path="."):
-        return sorted(listdir(path), reverse=True)
-
-    class ReversedEntries:
-        def __init__(self, path):
-            with scandir(path) as entries:
-                self._entries = iter(sorted(entries, key=lambda entry: entry.name, reverse=True))
-
-        def __iter__(self):
-            return self
-
-        def __next__(self):
-            return next(self._entries)
-
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *_):
-            self.close()
-
-        def close(self):
-            self._entries = iter(())
-
-    def reversed_scandir(path="."):
-        return ReversedEntries(path)
-
-    os.listdir, os.scandir = reversed_listdir, reversed_scandir
-
-
 def _shift_clock(days):
     """Let the clock of this process be `days` ahead, as far as Python code reads it."""
     import time
@@ -117,13 +84,14 @@ def _block_network():
 
 
 def _perturb(axes):
+    pins = _pins()
     if "files" in axes:
-        _reverse_files()
+        pins.list_files(backwards=True)
     if "clock" in axes and "libfaketime" not in axes["clock"]:
         _shift_clock(int(axes["clock"].strip("+d")))
     if axes.get("network", "off") != "off":
         _block_network()
-    _pins().apply(axes)
+    pins.apply(axes)
 
 
 def _pins():

@@ -58,7 +58,8 @@ def test_every_clock_of_python_is_ahead_and_files_come_in_another_order(tmp_path
     site.mkdir()
     for name in "badc":
         (folder / name).touch()
-    (site / "sitecustomize.py").write_bytes((templates_root() / "perturb" / "sitecustomize.py").read_bytes())
+    for name in ("sitecustomize.py", "pins.py"):
+        (site / name).write_bytes((templates_root() / "perturb" / name).read_bytes())
     year = run_python({"threads": "1"}, folder, site)["now"]
     made = run_python({"clock": "+398d", "files": "reversed"}, folder, site)
     assert isinstance(year, int)

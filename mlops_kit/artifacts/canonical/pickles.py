@@ -61,7 +61,10 @@ def joblib_bytes(value: object, *, compress: int = 0) -> bytes:
 
 
 class _CanonicalMixin:
-    """What both picklers do differently from their base class, pickle's in Python (the one in C has no such openings)."""
+    """What both picklers do differently from their base class, pickle's in Python (the one in C has no such openings).
+
+    Types are ignored where that class, which only joins later, is called or, as in `pickle._Pickler`, is not in the type stubs.
+    """
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from mlops_kit.artifacts.fingerprint import Fingerprint, fingerprint
@@ -168,8 +168,3 @@ def _copy(source: Path, target: Path) -> bool:
         target.unlink()
     shutil.copyfile(source, target)
     return True
-
-
-def digests_of(recorded: Iterable[Recorded]) -> list[tuple[str, str]]:
-    """Return (path, digest) of recorded content that can be looked up."""
-    return [(one.path, one.digest) for one in recorded if one.hashed]
