@@ -27,6 +27,8 @@ class LockedStage:
     """Path -> content hash."""
     sizes: Mapping[str, tuple[int | None, int | None]] = field(default_factory=dict)
     """Path of an output -> its bytes and, of a folder, the number of its files, where they are recorded."""
+    foreign: str = ""
+    """What only DVC itself understands of it, in words: hashes of DVC 2, versions that a cloud keeps; empty when there is nothing."""
 
 
 @dataclass(frozen=True)
@@ -216,6 +218,7 @@ def move_stages(
             {moved_param(key, base): value for key, value in stage.params.items()},
             {moved(path, base): digest for path, digest in stage.outs.items()},
             {moved(path, base): sizes for path, sizes in stage.sizes.items()},
+            stage.foreign,
         )
     return made
 
@@ -263,7 +266,25 @@ def _locked(stage: Mapping[str, Any], folder: str) -> LockedStage:
         params,
         _hashes(stage.get("outs"), folder),
         _sizes(stage.get("outs"), folder),
+        _foreign([*(stage.get("deps") or []), *(stage.get("outs") or [])]),
     )
+
+
+def _foreign(entries: Iterable[Mapping[str, Any]]) -> str:
+    for entry in entries:
+        if "md5" in entry and entry.get("hash") != "md5":
+            return f"{entry.get('path')} is recorded with a hash of DVC 2"
+        if "files" in entry or "cloud" in entry or "version_id" in entry:
+            return f"{entry.get('path')} is recorded with the versions that a cloud keeps"
+        if not {"md5", "path"} <= entry.keys() and entry.keys() - {
+            "path",
+            "hash",
+            "size",
+            "nfiles",
+            "isexec",
+        }:
+            return f"{entry.get('path')} is recorded with {', '.join(sorted(entry.keys() - {'path'}))}"
+    return ""
 
 
 def _sizes(entries: Any, folder: str) -> dict[str, tuple[int | None, int | None]]:

@@ -6,24 +6,21 @@ The work tree is compared with the locks as DVC does it: command, dependencies, 
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from graphlib import CycleError, TopologicalSorter
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from mlops_kit.artifacts.belonging import IGNORE, pipeline_files, read_ignores
+from mlops_kit.artifacts.belonging import IGNORE, read_ignores
 from mlops_kit.artifacts.code import file_code_hash
-from mlops_kit.artifacts.dvcfiles import LockedStage, move_stages, read_lock, read_pipeline
+from mlops_kit.artifacts.declared import DeclaredPipelines, DeclaredStage, PresentTree, read_pipelines
+from mlops_kit.artifacts.dvcfiles import LockedStage
 from mlops_kit.artifacts.evidence import Evidence, folder_files, read_evidence
 from mlops_kit.artifacts.hashing import FileHash, fold_folder
 from mlops_kit.artifacts.places import is_content, read_places
 from mlops_kit.artifacts.statcache import StatCache
-from mlops_kit.artifacts.templating import DEFAULT_PARAMS
-from mlops_kit.artifacts.trees import WorkTree
 from mlops_kit.artifacts.values import flatten, parse_values
-from mlops_kit.errors import SpecError
-from mlops_kit.outside import git
 
 GONE = "missing"
 NOT_CACHED = "not in the cache"
@@ -72,21 +69,6 @@ class StageFreshness:
         return bool(self.causes)
 
 
-@dataclass(frozen=True)
-class _Declared:
-    name: str
-    cmd: str
-    deps: tuple[str, ...]
-    params: Mapping[str, tuple[str, ...]]
-    """File -> keys; none for the whole file."""
-    outs: Mapping[str, bool]
-    """Path -> whether DVC keeps it."""
-    frozen: bool
-    always: bool
-    base: str
-    """Folder that the paths in dvc.lock are relative to."""
-
-
 @dataclass
 class Freshness:
     """Looks at one work tree; files are hashed once, and only when the file system says that they have changed."""
@@ -100,46 +82,57 @@ class Freshness:
     quiet_comments: bool = True
     """Whether edits of comments alone do not count, as for `mlops-kit run`."""
 
-    def stages(self) -> tuple[StageFreshness, ...]:
-        """Return every stage in the order in which DVC could run them.
-
-        Raises SpecError when a pipeline or lock file cannot be read.
-        """
+    def __post_init__(self) -> None:
         self._hashes = self.cache or StatCache(self.root)
         self._place = read_places(self.root).cache
         self._evidence: Evidence = read_evidence(self.root)
         self._values: dict[str, Any] = {}
         self._contents: dict[str, FileHash | None] = {}
-        declared, locked = self._read()
-        found = {stage.name: self._judge(stage, locked.get(stage.name)) for stage in declared.values()}
+
+    @cached_property
+    def pipelines(self) -> DeclaredPipelines:
+        """Return what is declared and recorded. Raises SpecError when a pipeline or lock file cannot be read."""
+        return read_pipelines(self.root, self.overlay)
+
+    @cached_property
+    def _skip(self) -> Callable[[str], bool] | None:
+        tree = PresentTree(self.root, self.overlay)
+        files = [name for name in tree.names() if posixpath.basename(name) == IGNORE]
+        return read_ignores({posixpath.dirname(name): content for name, content in tree.read(files).items()})
+
+    def stages(self) -> tuple[StageFreshness, ...]:
+        """Return every stage of the pipeline files in the order in which DVC goes through them, with those that would run before it.
+
+        Raises SpecError when a pipeline or lock file cannot be read.
+        """
+        declared = {name: stage for name, stage in self.pipelines.stages.items() if stage.commands}
+        found = {name: self.judge(name) for name in declared}
+        self.save()
+        return tuple(_with_upstream(self.pipelines, found))
+
+    def judge(self, name: str) -> StageFreshness:
+        """Return whether the stage would run for a reason of its own, from what is there now."""
+        return self._judge(self.pipelines.stages[name], self.pipelines.locked.get(name))
+
+    def forget(self, paths: Iterable[str]) -> None:
+        """Look at `paths` (files and folders relative to the root) and what is in them again: something has written them."""
+        for path in paths:
+            self._values.pop(path, None)
+            near = (f"{path}/",)
+            for known in [
+                k for k in self._contents if k == path or k.startswith(near) or path.startswith(f"{k}/")
+            ]:
+                del self._contents[known]
+
+    def save(self) -> None:
+        """Keep the hashes for the next time, if they are the project's own."""
         if self.cache is None:
             self._hashes.save()
-        return tuple(_with_upstream(declared, found))
 
-    def _read(self) -> tuple[dict[str, _Declared], dict[str, LockedStage]]:
-        tree = _Present(self.root, self.overlay)
-        declared: dict[str, _Declared] = {}
-        locked: dict[str, LockedStage] = {}
-        self._skip = _ignores(tree)
-        for name in pipeline_files(tree):
-            folder, base = posixpath.split(name)
-            if base == "dvc.yaml" and (text := tree.read_one(name)) is not None:
-                pipeline = read_pipeline(text, folder, name, read=tree.read_one)
-                if pipeline.problems:
-                    raise SpecError(pipeline.problems[0], where=name, fix=f"dvc stage list {name}")
-                prefix = f"{folder}/dvc.yaml:" if folder else ""
-                for stage, value in (pipeline.resolved.get("stages") or {}).items():
-                    declared[prefix + stage] = _declare(prefix + stage, value, folder)
-                if (lock := tree.read_one(posixpath.join(folder, "dvc.lock"))) is not None:
-                    recorded = read_lock(lock, folder, posixpath.join(folder, "dvc.lock"))
-                    locked |= move_stages(recorded, folder, pipeline.bases)
-        return declared, locked
-
-    def _judge(self, stage: _Declared, lock: LockedStage | None) -> StageFreshness:
-        if not stage.deps and not stage.outs and not stage.params:
-            causes: list[Cause] = [Cause("always", "neither dependencies nor outputs")]
-        elif stage.always:
-            causes = [Cause("always", "always_changed")]
+    def _judge(self, stage: DeclaredStage, lock: LockedStage | None) -> StageFreshness:
+        if stage.always_runs and not stage.frozen:
+            why = "always_changed" if stage.always else "neither dependencies nor outputs"
+            causes: list[Cause] = [Cause("always", why)]
         elif lock is None:
             causes = [Cause("new", stage.name, new=NOT_RECORDED)]
         else:
@@ -158,7 +151,7 @@ class Freshness:
         )
 
     def _deps(
-        self, stage: _Declared, lock: LockedStage, quiet: list[str], unknown: list[str]
+        self, stage: DeclaredStage, lock: LockedStage, quiet: list[str], unknown: list[str]
     ) -> Iterator[Cause]:
         for path in stage.deps:
             digest = lock.deps.get(path, "")
@@ -177,7 +170,7 @@ class Freshness:
             return False
         return entry.code == file_code_hash(self.root / path)
 
-    def _params(self, stage: _Declared, lock: LockedStage) -> Iterator[Cause]:
+    def _params(self, stage: DeclaredStage, lock: LockedStage) -> Iterator[Cause]:
         for file, keys in stage.params.items():
             now = self._leaves(file)
             if now is None:
@@ -203,10 +196,10 @@ class Freshness:
         found: Mapping[str, Any] | None = self._values[file]
         return found
 
-    def _outs(self, stage: _Declared, lock: LockedStage) -> Iterator[Cause]:
-        for path, cached in stage.outs.items():
-            digest = lock.outs.get(path, "")
-            if cached and _is_md5(digest) and not self._is_cached(digest):
+    def _outs(self, stage: DeclaredStage, lock: LockedStage) -> Iterator[Cause]:
+        for out in stage.outs:
+            path, digest = out.path, lock.outs.get(out.path, "")
+            if out.cached and _is_md5(digest) and not self._is_cached(digest):
                 state = NOT_CACHED if (self.root / path).exists() else GONE
             else:
                 state = self._state(path, digest)
@@ -250,60 +243,6 @@ class Freshness:
         return fold_folder({name: self._hashes.hash(here / name) for name in names})
 
 
-class _Present(WorkTree):
-    """The work tree with files that nobody has given to git yet, and with generated ones as they would be."""
-
-    def __init__(self, root: Path, overlay: Mapping[str, bytes]) -> None:
-        super().__init__(root)
-        self._overlay = overlay
-        self._present = frozenset({*git.known_files(root), *overlay, "dvc.yaml", "dvc.lock"})
-
-    def names(self) -> frozenset[str]:
-        """Return the files that git tracks or would add, and the generated ones."""
-        return self._present
-
-    def read_one(self, path: str) -> bytes | None:
-        """Return the content of a file, None if there is none."""
-        return self._overlay.get(path) if path in self._overlay else super().read_one(path)
-
-
-def _ignores(tree: _Present) -> Callable[[str], bool] | None:
-    files = [name for name in tree.names() if posixpath.basename(name) == IGNORE]
-    return read_ignores({posixpath.dirname(name): content for name, content in tree.read(files).items()})
-
-
-def _declare(name: str, value: Mapping[str, Any], folder: str) -> _Declared:
-    base = _join(folder, value.get("wdir") or "")
-    cmd = value.get("cmd", "")
-    params: dict[str, tuple[str, ...]] = {}
-    for item in value.get("params") or []:
-        for file, keys in item.items() if isinstance(item, Mapping) else [(DEFAULT_PARAMS, [item])]:
-            path = _join(base, file)
-            params[path] = (*params.get(path, ()), *map(str, keys or ()))
-    return _Declared(
-        name,
-        "\n".join(map(str, cmd)) if isinstance(cmd, list) else str(cmd),
-        tuple(_join(base, path) for path, _ in _entries(value.get("deps"))),
-        params,
-        {
-            _join(base, path): (options or {}).get("cache", True) is not False
-            for part in ("outs", "metrics", "plots")
-            for path, options in _entries(value.get(part))
-        },
-        bool(value.get("frozen")),
-        bool(value.get("always_changed")),
-        base,
-    )
-
-
-def _entries(section: Any) -> Iterator[tuple[str, Any]]:
-    for item in section or []:
-        if isinstance(item, Mapping):
-            yield from ((str(path), options) for path, options in item.items())
-        else:
-            yield str(item), None
-
-
 def _below(values: Mapping[str, Any], key: str) -> dict[str, Any]:
     """Return the leaves at or below a dotted key; elements of a list (`layers.0`) too."""
     found = {name: value for name, value in values.items() if name == key or name.startswith(f"{key}.")}
@@ -328,15 +267,14 @@ def _shown(values: Mapping[str, Any], name: str) -> str:
 
 
 def _with_upstream(
-    declared: Mapping[str, _Declared], found: Mapping[str, StageFreshness]
+    pipelines: DeclaredPipelines, found: Mapping[str, StageFreshness]
 ) -> Iterator[StageFreshness]:
     """Yield the stages in order, each with those before it that would run and write what it reads."""
-    writers = {path: stage.name for stage in declared.values() for path in stage.outs}
-    before = {name: list(_inputs(stage, writers)) for name, stage in declared.items()}
     runs: dict[str, bool] = {}
-    for name in _order({name: [writer for writer, _ in pairs] for name, pairs in before.items()}):
-        stage = found[name]
-        upstream = () if stage.frozen else tuple((w, path) for w, path in before[name] if runs.get(w))
+    for name in pipelines.stages:
+        if (stage := found.get(name)) is None:
+            continue
+        upstream = tuple((writer, path) for writer, path in pipelines.inputs[name] if runs.get(writer))
         # An output of such a stage that is missing or edited comes back first, perhaps as it was.
         renewed = {path for _, path in upstream}
         causes = tuple(c for c in stage.causes if c.kind != "dep" or c.name not in renewed)
@@ -344,27 +282,6 @@ def _with_upstream(
         yield replace(stage, causes=causes, upstream=upstream)
 
 
-def _inputs(stage: _Declared, writers: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    for dep in stage.deps:
-        for path, writer in writers.items():
-            if writer != stage.name and (
-                path == dep or path.startswith(f"{dep}/") or dep.startswith(f"{path}/")
-            ):
-                yield writer, dep
-
-
-def _order(before: Mapping[str, list[str]]) -> list[str]:
-    try:
-        return list(TopologicalSorter(before).static_order())
-    except CycleError:  # DVC refuses it
-        return list(before)
-
-
 def _is_md5(digest: str) -> bool:
     plain = digest.removesuffix(".dir")
     return len(plain) == 32 and all(sign in "0123456789abcdef" for sign in plain)
-
-
-def _join(folder: str, path: str) -> str:
-    plain = str(path).replace("\\", "/")
-    return plain if "://" in plain else posixpath.normpath(posixpath.join(folder, plain))
