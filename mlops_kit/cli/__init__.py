@@ -22,6 +22,7 @@ GROUPS = (
     "diff",
     "update",
     "push",
+    "merge",
     "fsck",
     "ci",
     "doctor",

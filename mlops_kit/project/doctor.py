@@ -16,6 +16,7 @@ from mlops_kit.outside import git
 from mlops_kit.outside.distributions import describe_mismatch, version_of
 from mlops_kit.project.desired import desired_files, desired_project
 from mlops_kit.project.lint import lint_project
+from mlops_kit.project.merging import driver_program, is_conflicted, unattributed
 from mlops_kit.project.record import RECORD, read_base, read_record
 from mlops_kit.project.write import check_files
 from mlops_kit.spec.load import read_kpis, read_lifecycle, read_params, read_schema
@@ -201,6 +202,25 @@ def _lint(root: Path) -> tuple[Health, str, str]:
     return _ok(f"{len(made.files)} files")
 
 
+def _merging(root: Path) -> tuple[Health, str, str]:
+    if is_conflicted(root):
+        return Health.FAIL, "a merge left conflicts in what runs write", "mlops-kit merge resolve"
+    program = driver_program(root)
+    if program is None:
+        return (
+            Health.WARN,
+            "this clone merges dvc.lock and metrics by lines, with conflicts",
+            "mlops-kit merge install",
+        )
+    if not Path(program).is_file():
+        return Health.WARN, f"the merge driver's Python is gone: {program}", "mlops-kit merge install"
+    without = unattributed(root)
+    if without:
+        told = ", ".join(without[:3]) + (", …" if len(without) > 3 else "")
+        return Health.WARN, f".gitattributes does not give the merge driver {told}", "mlops-kit merge install"
+    return _ok()
+
+
 def _bytecode(root: Path) -> tuple[Health, str, str]:
     del root
     if os.environ.get("PYTHONDONTWRITEBYTECODE"):
@@ -222,5 +242,6 @@ CHECKS = (
     Check("remote", "DVC remote", _remote),
     Check("content", "every recorded output can be had", _content, ExitCode.OUTSIDE),
     Check("lint", "steps write the same bytes again", _lint),
+    Check("merging", "git merges dvc.lock and metrics by stages", _merging, ExitCode.REFUSED),
     Check("bytecode", "Python keeps byte code", _bytecode),
 )

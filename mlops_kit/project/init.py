@@ -14,6 +14,7 @@ from mlops_kit.project.answers import Answers, answers_of, plan_of, render_answe
 from mlops_kit.project.desired import desired_files
 from mlops_kit.project.eject import eject_step
 from mlops_kit.project.infer import infer_dataset
+from mlops_kit.project.merging import set_driver
 from mlops_kit.project.record import new_record, write_record
 from mlops_kit.project.scaffold import Plan, this_python
 from mlops_kit.project.write import write_files
@@ -114,4 +115,5 @@ def _build(root: Path, answers: Answers, plan: Plan) -> None:
         eject_step(root, stage)
     write_files(root, desired_files(root))
     git.init_repository(root, "main")
+    set_driver(root)
     git.commit_all(root, f"New project {answers.name}")
