@@ -29,6 +29,8 @@ class LockedStage:
     """Path of an output -> its bytes and, of a folder, the number of its files, where they are recorded."""
     foreign: str = ""
     """What only DVC itself understands of it, in words: hashes of DVC 2, versions that a cloud keeps; empty when there is nothing."""
+    entry: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    """The entry as it stands in the lock."""
 
 
 @dataclass(frozen=True)
@@ -219,6 +221,7 @@ def move_stages(
             {moved(path, base): digest for path, digest in stage.outs.items()},
             {moved(path, base): sizes for path, sizes in stage.sizes.items()},
             stage.foreign,
+            stage.entry,
         )
     return made
 
@@ -267,6 +270,7 @@ def _locked(stage: Mapping[str, Any], folder: str) -> LockedStage:
         _hashes(stage.get("outs"), folder),
         _sizes(stage.get("outs"), folder),
         _foreign([*(stage.get("deps") or []), *(stage.get("outs") or [])]),
+        stage,
     )
 
 

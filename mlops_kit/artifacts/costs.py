@@ -1,0 +1,79 @@
+"""What stages cost when they ran, by the key of DVC's run cache: command, inputs, parameters and names of outputs.
+
+A cost is a file of its own in the cache, `mlops-kit/costs/<ab>/<key>.json`, beside DVC's own `runs/<ab>/<key>/`, and travels to the remote
+with it. So what a commit cost is known wherever its lock is, without running anything again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mlops_kit.artifacts.run_history import StageRun, decode_record, encode_record
+from mlops_kit.artifacts.statcache import replace_text
+from mlops_kit.artifacts.store import open_store
+
+FOLDER = Path("mlops-kit") / "costs"
+_UNHASHED = frozenset({"size", "nfiles"})
+_LONGEST = 10_000  # bytes; a cost that came from a remote is not trusted to be small
+
+
+def cost_key(entry: Mapping[str, Any]) -> str:
+    """Return the key of the run that an entry of a dvc.lock records, empty when it names no command.
+
+    The same as DVC's where it caches a run (dvc/stage/cache.py, `_get_stage_hash`: sizes do not count, of outputs only names do).
+    """
+    if not entry.get("cmd"):
+        return ""
+    outs = [out["path"] for out in entry.get("outs") or []]
+    value = _without_sizes({**entry, "outs": outs})
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def keep_cost(cache: Path, record: StageRun) -> bool:
+    """Keep what a stage cost under its key in the cache folder `cache`; return whether it could be written, which is no error if not."""
+    if not _is_key(record.key):
+        return False
+    try:
+        replace_text(_file(cache, record.key), f"{json.dumps(encode_record(replace(record, run='')))}\n")
+    except OSError:
+        return False
+    return True
+
+
+def read_costs(root: Path, keys: Iterable[str]) -> Mapping[str, StageRun]:
+    """Return key -> what the stage cost when it last ran, for those of `keys` of which the cache of the project at `root` knows it."""
+    wanted = sorted({key for key in keys if _is_key(key)})
+    folders = [folder for folder in open_store(root).folders if (folder / FOLDER).is_dir()] if wanted else []
+    found = {key: _read(folders, key) for key in wanted}
+    return {key: cost for key, cost in found.items() if cost is not None}
+
+
+def _read(folders: Iterable[Path], key: str) -> StageRun | None:
+    for folder in folders:
+        try:
+            content = _file(folder, key).read_bytes()
+            cost = decode_record(StageRun, json.loads(content)) if len(content) <= _LONGEST else None
+        except (OSError, ValueError, RecursionError):
+            continue
+        if cost is not None and cost.key == key:
+            return cost
+    return None
+
+
+def _file(cache: Path, key: str) -> Path:
+    return cache / FOLDER / key[:2] / f"{key}.json"
+
+
+def _is_key(key: str) -> bool:
+    return len(key) == 64 and all(sign in "0123456789abcdef" for sign in key)
+
+
+def _without_sizes(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _without_sizes(inner) for key, inner in value.items() if key not in _UNHASHED}
+    return [_without_sizes(inner) for inner in value] if isinstance(value, list) else value
