@@ -16,8 +16,12 @@ class RunStart:
 
     stages: tuple[str, ...]
     """All stages that it looks at, in DVC's order; empty when that is not known before."""
+    waiting: frozenset[str] = frozenset()
+    """Those that will run as far as can be said before; a stage whose inputs come out as they were is skipped after all."""
     expected: Mapping[str, float] = field(default_factory=dict)
-    """Stage -> seconds that it is expected to take when it runs, where that is known."""
+    """Stage -> seconds that it takes when it runs, where that is known."""
+    before: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Stage -> stages that it directly waits for."""
     jobs: int = 1
     """How many may run side by side."""
 

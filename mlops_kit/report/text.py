@@ -232,6 +232,20 @@ def size_text(size: int | None) -> str:
     return f"{value:.3g} {units[place]}"
 
 
+def duration_text(seconds: float | None) -> str:
+    """Return a time in the unit that fits: `0.3 s`, `42 s`, `3:05 min`, `1:02:03 h`; – where it is unknown."""
+    if seconds is None:
+        return "–"
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    minutes, rest = divmod(whole, 60)
+    if whole < 60:
+        return f"{whole} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02} h" if hours else f"{minutes}:{rest:02} min"
+
+
 def data_cells(change: DataChange) -> tuple[str, str, str]:
     """Return in words what differs in a data file: its content, on the base side and on the head side, and its columns."""
     old = (
