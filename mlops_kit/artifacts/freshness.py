@@ -87,6 +87,7 @@ class Freshness:
         self._place = read_places(self.root).cache
         self._evidence: Evidence = read_evidence(self.root)
         self._values: dict[str, Any] = {}
+        self._branches: dict[str, dict[str, dict[str, Any]]] = {}
         self._contents: dict[str, FileHash | None] = {}
 
     @cached_property
@@ -118,6 +119,7 @@ class Freshness:
         """Look at `paths` (files and folders relative to the root) and what is in them again: something has written them."""
         for path in paths:
             self._values.pop(path, None)
+            self._branches.pop(path, None)
             near = (f"{path}/",)
             for known in [
                 k for k in self._contents if k == path or k.startswith(near) or path.startswith(f"{k}/")
@@ -184,7 +186,19 @@ class Freshness:
             if not keys:
                 yield from _differences(file, recorded, now)
             for key in keys:
-                yield from _differences(file, _below(recorded, key), _below(now, key), key)
+                yield from _differences(file, _below(recorded, key), self._below(file, now, key), key)
+
+    def _below(self, file: str, values: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+        """Return what _below returns, from an index: many stages name keys of one large file."""
+        if file not in self._branches:
+            branches: dict[str, dict[str, Any]] = {}
+            for name, value in values.items():
+                end = len(name)
+                while end > 0:
+                    branches.setdefault(name[:end], {})[name] = value
+                    end = name.rfind(".", 0, end)
+            self._branches[file] = branches
+        return self._branches[file].get(key) or _below(values, key, exact=True)
 
     def _leaves(self, file: str) -> Mapping[str, Any] | None:
         if file not in self._values:
@@ -243,9 +257,9 @@ class Freshness:
         return fold_folder({name: self._hashes.hash(here / name) for name in names})
 
 
-def _below(values: Mapping[str, Any], key: str) -> dict[str, Any]:
-    """Return the leaves at or below a dotted key; elements of a list (`layers.0`) too."""
-    found = {name: value for name, value in values.items() if name == key or name.startswith(f"{key}.")}
+def _below(values: Mapping[str, Any], key: str, *, exact: bool = False) -> dict[str, Any]:
+    """Return the leaves at or below a dotted key; elements of a list (`layers.0`) too. `exact` says that there are none below it."""
+    found = {} if exact else {n: value for n, value in values.items() if n == key or n.startswith(f"{key}.")}
     parent, _, last = key.rpartition(".")
     if not found and last.isdecimal() and isinstance(values.get(parent), list):
         items = values[parent]

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
+from mlops_kit.artifacts.plain_yaml import parse_plain_yaml
 from mlops_kit.errors import SpecError
 from mlops_kit.spec.yamlfile import resolve_scalar
 
@@ -42,6 +43,13 @@ def load_foreign_yaml(text: str | bytes, where: str) -> Any:
 
     Dates stay texts. Raises SpecError when it is not YAML.
     """
+    try:
+        return parse_plain_yaml(text if isinstance(text, str) else text.decode("utf-8")) or None
+    except ValueError:
+        return _load_any_yaml(text, where)
+
+
+def _load_any_yaml(text: str | bytes, where: str) -> Any:
     import yaml
 
     try:
