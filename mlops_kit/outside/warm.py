@@ -1,0 +1,241 @@
+"""Python programs that start in a fork of a process that has their libraries imported already (`warm_server.py`).
+
+What cannot be told from a fresh process is started so, everything else is not: another interpreter, options, another environment or
+folder are refused here; a local module that hides an imported one, streams of a terminal and the like make the fork a fresh process.
+"""
+
+from __future__ import annotations
+
+import marshal
+import os
+import re
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from mlops_kit.outside.child import Ended
+
+# What differs from stage to stage and from shell to shell, and what no library looks at while it is imported.
+OF_STAGES = frozenset({"DVC_STAGE", "DVC_ROOT", "PWD", "OLDPWD", "SHLVL", "_"})
+_PYTHON = re.compile(r"python(\d(\.\d+)?)?")
+_SHELL_SIGNS = re.compile(r"[$`\\|&;<>()*?\[\]{}~!#\n\r\t\0]")
+_SERVER = Path(__file__).with_name("warm_server.py")
+_BOOT = """\
+_pristine = dict(globals())
+import sys
+if not getattr(sys.flags, "safe_path", False):
+    del sys.path[0]
+_server = {"__name__": "warm_server"}
+with open(sys.argv[1], "rb") as _file:
+    exec(compile(_file.read(), "<warm start>", "exec"), _server)
+_function, _arguments = _server["serve"](_pristine)
+try:
+    _function(*_arguments)
+except BaseException as error:
+    _server["undress"](error)
+    raise
+"""
+CLOSE_SECONDS = 10.0
+
+
+def can_start_warm() -> bool:
+    """Return whether this system has what warm starts need (Linux)."""
+    return sys.platform == "linux" and hasattr(os, "pidfd_open") and hasattr(os, "memfd_create")
+
+
+def python_program(command: str) -> list[str] | None:
+    """Return the words of a shell command that does nothing but run a Python module or file without options, else None."""
+    bare = re.sub(r"'[^']*'", "", command)
+    if _SHELL_SIGNS.search(bare):
+        return None
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        return None
+    if len(words) < 2 or not _PYTHON.fullmatch(words[0].rpartition("/")[2]):
+        return None
+    if words[1] == "-m":
+        return words if len(words) > 2 and not words[2].startswith("-") else None
+    return words if words[1].endswith(".py") and not words[1].startswith("-") else None
+
+
+def shell_environment(environment: Mapping[str, str], *, folder: Path, shell: str) -> dict[str, str] | None:
+    """Return the environment that the last command of `shell -c` gets when the shell gets `environment`; None for an unknown shell."""
+    name = shell.rpartition("/")[2]
+    name = os.path.realpath(shell).rpartition("/")[2] if name == "sh" else name
+    if any(key.startswith("BASH_FUNC_") or key in ("BASH_ENV", "ENV") for key in environment):
+        return None
+    made = {**environment, "PWD": _logical(folder, environment.get("PWD", ""))}
+    if name == "dash":
+        return made
+    if name != "bash":
+        return None
+    if not Path(made.get("OLDPWD", "/nowhere/at/all")).is_dir():
+        made.pop("OLDPWD", None)
+    level = environment.get("SHLVL", "")
+    made["SHLVL"] = level if level.isdecimal() and 0 <= int(level) < 999 else "0"
+    return made
+
+
+def _logical(folder: Path, named: str) -> str:
+    """Return how a shell that starts in `folder` calls it: as PWD says where that is true, else without links."""
+    with suppress(OSError):
+        if named.startswith("/") and not {".", ".."} & set(named.split("/")) and Path(named).samefile(folder):
+            return named
+    return os.path.realpath(folder)
+
+
+class WarmServer:
+    """A process that has `preload` (dotted names) imported by the interpreter `python` in `environment` and `folder`.
+
+    It begins to import as soon as it is made; what is started meanwhile waits for it. Nothing of it outlives this process or `close`.
+    """
+
+    def __init__(
+        self, python: str, environment: Mapping[str, str], preload: Sequence[str], *, folder: Path
+    ) -> None:
+        self.python = python
+        self._environment = dict(environment)
+        self._folder = os.path.realpath(folder)
+        self._mask = os.umask(0)
+        os.umask(self._mask)
+        self._process: subprocess.Popen[bytes] | None = None
+        if not can_start_warm():
+            return
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        command = [python, "-c", _BOOT, str(_SERVER), "0", *preload]
+        try:
+            # Fd 1 is the socket: the warden hands on the first three descriptors alone.
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-S", str(Path(__file__).with_name("warden.py")), *command],
+                cwd=folder, env=self._environment, stdin=subprocess.PIPE, stdout=theirs.fileno(), stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )  # fmt: skip
+        except OSError:
+            self._control.close()
+        finally:
+            theirs.close()
+        self._control.setblocking(False)
+
+    @property
+    def pid(self) -> int:
+        """The process below which the server and all programs run; 0 when there is none."""
+        return self._process.pid if self._process is not None else 0
+
+    def start(
+        self, argv: Sequence[str], *, cwd: Path, environment: Mapping[str, str], stdout: int
+    ) -> WarmChild | None:
+        """Start the program `argv` (`python_program`), its output going to the descriptor `stdout`, which stays the caller's.
+
+        Returns None, and has done nothing, when a fork could be told from a fresh process or the server is gone.
+        """
+        if self._process is None or not self._fits(argv, cwd, environment):
+            return None
+        request = {
+            "argv": list(argv),
+            "cwd": str(cwd.absolute()),
+            "environment": dict(environment),
+            "umask": self._mask,
+        }
+        ours, theirs = socket.socketpair()
+        try:
+            # Version 2 of the format is read by every Python.
+            socket.send_fds(self._control, [marshal.dumps(request, 2)], [theirs.fileno(), stdout])
+        except (OSError, ValueError):
+            ours.close()
+            return None
+        finally:
+            theirs.close()
+        return WarmChild(ours)
+
+    def _fits(self, argv: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> bool:
+        found = shutil.which(argv[0], path=environment.get("PATH", ""))
+        same = os.path.realpath(cwd) == self._folder and found == self.python
+        names = {*environment, *self._environment} - OF_STAGES
+        return same and all(environment.get(name) == self._environment.get(name) for name in names)
+
+    def close(self) -> None:
+        """End the server and every program that still runs in a fork of it."""
+        if self._process is None:
+            return
+        self._control.close()
+        assert self._process.stdin is not None
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=CLOSE_SECONDS)
+        with suppress(OSError):
+            self._process.stdin.close()
+        self._process.wait()
+        self._process = None
+
+
+class WarmChild:
+    """A program in a fork of a server; see `child.Child`."""
+
+    def __init__(self, channel: socket.socket) -> None:
+        self._channel = channel
+        self._channel.setblocking(False)
+        self._read = b""
+        self._start = time.monotonic()
+        self._pending: list[int] = []
+        self._ended: Ended | None = None
+        self.pid = 0
+        self.warm = True
+
+    def fileno(self) -> int:
+        """Return the descriptor that is readable when it has begun and when it has ended."""
+        return self._channel.fileno()
+
+    def poll(self) -> Ended | None:
+        """Return how it ended; None while it has not. `started` is False when the server went before the program began."""
+        while self._ended is None:
+            try:
+                block = self._channel.recv(4096)
+            except BlockingIOError:
+                break
+            except OSError:
+                block = b""
+            if not block:
+                self._ended = self._lost()
+            *lines, self._read = (self._read + block).split(b"\n")
+            for line in lines:
+                self._hear(line.decode().split())
+        return self._ended
+
+    def signal(self, number: int) -> None:
+        """Send a signal to it and its process group, now or when it begins."""
+        self.poll()
+        if not self.pid:
+            self._pending.append(number)
+        elif self._ended is None:
+            with suppress(OSError):
+                os.killpg(self.pid, number)
+
+    def close(self) -> None:
+        """Close the channel."""
+        self._channel.close()
+
+    def _hear(self, words: list[str]) -> None:
+        if words[0] == "started":
+            self.pid, self.warm = int(words[1]), words[2] == "warm"
+            for number in self._pending:
+                with suppress(OSError):
+                    os.killpg(self.pid, number)
+        elif words[0] == "ended":
+            seconds = time.monotonic() - self._start
+            code = os.waitstatus_to_exitcode(int(words[1]))
+            self._ended = Ended(
+                code, seconds, float(words[2]) + float(words[3]), int(words[4]), bool(self.pid)
+            )
+
+    def _lost(self) -> Ended:
+        if self.pid:
+            with suppress(OSError):
+                os.killpg(self.pid, signal.SIGKILL)
+        return Ended(-signal.SIGKILL, time.monotonic() - self._start, started=bool(self.pid))

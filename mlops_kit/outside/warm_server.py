@@ -1,0 +1,419 @@
+"""Imports modules once and then starts Python programs in forks of itself. Run as a program, by `warm.py`.
+
+It runs below `python -c`, so that a program in a fork finds one foreign frame below its own and none of this package. Nothing but
+modules in C is imported here, and these are taken out of `sys.modules` again: a program sees what it imports itself and what was
+asked for. One thread; standard library only; any Python from 3.10 on, it may not be ours.
+
+Descriptor 1 is the control socket (SEQPACKET). A request is a marshalled dict with two descriptors: a channel, on which `started PID warm`
+(or `cold`) and `ended STATUS USER SYSTEM PEAK` are told, and the program's output. When the control socket closes, all ends.
+"""
+
+# pathlib and contextlib would stand in `sys.modules` of every program.
+# ruff: noqa: PTH109, PTH113, PTH118, PTH120, PTH123, PTH208, SLF001, SIM105
+
+from __future__ import annotations
+
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import types
+    from collections.abc import Callable
+    from typing import Any
+
+    Program = tuple[Callable[..., Any], tuple[Any, ...]]
+
+MAX_REQUEST = 1 << 17
+GRACE_SECONDS = 3.0
+# jemalloc (in pyarrow) purges inline where its thread is gone; it has handlers for forks.
+_FORK_AWARE = (b"jemalloc_bg_thd",)
+_RESTARTS = 4
+_INTERACTIVE = (
+    "PYTHONINSPECT",
+    "PYTHONSTARTUP",
+    "PYTHONVERBOSE",
+    "PYTHONPROFILEIMPORTTIME",
+    "PYTHONDEBUG",
+    "PYTHONTRACEMALLOC",
+)
+
+
+def serve(pristine: dict[str, Any]) -> Program:
+    """Serve until the control socket closes. Returns in forks only, with the function that runs the program.
+
+    `pristine` is what a new `__main__` holds. The arguments of this process are the number of restarts so far and the modules to import.
+    """
+    started = frozenset(sys.modules)
+    server = _Server(pristine, started)
+    for name in set(sys.modules) - started:
+        del sys.modules[name]
+    restarts, *names = sys.argv[2:]
+    server.preload(names, int(restarts))
+    return server.loop()
+
+
+class _Misses:
+    """Stands last in `sys.meta_path` and notes what nobody found: a project may have a module of that name."""
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:  # noqa: ARG002 - protocol
+        if path is None:
+            self.names.add(name)
+
+
+class _Server:
+    def __init__(self, pristine: dict[str, Any], started: frozenset[str]) -> None:
+        import _socket
+        import gc
+        import marshal
+        import select
+
+        self._gc, self._marshal, self._select, self._sockets = gc, marshal, select, _socket
+        self._pristine, self._startup = pristine, started
+        self._misses = _Misses()
+        self._pid = os.getpid()
+        self._control = _socket.socket(fileno=os.dup(1))
+        self._noise = os.memfd_create("noise")
+        os.dup2(self._noise, 1)
+        os.dup2(self._noise, 2)
+        self._poll = select.poll()
+        self._poll.register(self._control.fileno(), select.POLLIN)
+        self._children: dict[int, tuple[int, Any]] = {}
+        self._unfit = ""
+
+    def preload(self, names: list[str], restarts: int) -> None:
+        """Import `names`; one that a fork would notice (it prints, leaves threads, is the project's own) makes us start again without."""
+        if sys.gettrace() or sys.getprofile() or any(os.environ.get(name) for name in _INTERACTIVE):
+            self._unfit = "python is observed"
+            names = []
+        sys.meta_path.append(self._misses)
+        for name in names:
+            try:
+                _import(name)
+            except Exception:  # noqa: BLE001,S110 - the program meets it where it imports the module itself
+                pass
+            except BaseException:  # noqa: BLE001 - it wants to end this process
+                self._restart(name, "it ends the process", [], _RESTARTS)
+            if complaint := self._complaint():
+                self._restart(name, complaint, [other for other in names if other != name], restarts + 1)
+        sys.meta_path.remove(self._misses)
+        self._gc.collect()
+        self._gc.freeze()
+        self._control.send(f"ready {len(names)}".encode())
+
+    def _complaint(self) -> str:
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        if os.fstat(self._noise).st_size:
+            return "it prints while it is imported"
+        if sys.gettrace() or sys.getprofile():
+            return "it observes"
+        if foreign := _foreign(self._startup):
+            return f"it imports {foreign}"
+        if _threads() > 1:
+            # Libraries that know of forks (OpenBLAS) end their threads before one and start them again when they need them.
+            pid = os.fork()
+            if pid == 0:
+                os._exit(0)
+            os.waitpid(pid, 0)
+            if _threads() > 1:
+                return "it leaves threads"
+        return ""
+
+    def _restart(self, without: str, complaint: str, names: list[str], restarts: int) -> None:
+        self._control.send(f"without {without}: {complaint}".encode())
+        os.dup2(self._control.fileno(), 1)
+        kept = names if restarts < _RESTARTS else []
+        os.execv(sys.executable, [*sys.orig_argv[:4], str(restarts), *kept])  # noqa: S606 - no shell
+
+    def loop(self) -> Program:
+        """Answer requests and report ends, for ever; return in a fork."""
+        while True:
+            for descriptor, _ in self._poll.poll():
+                if descriptor in self._children:
+                    self._report(descriptor)
+                    continue
+                message, descriptors = self._receive()
+                if not message:
+                    self._end()
+                program = self._start(self._marshal.loads(message), *descriptors)
+                if program is not None:
+                    return program
+
+    def _receive(self) -> tuple[bytes, list[int]]:
+        sockets = self._sockets
+        try:
+            message, extra, _, _ = self._control.recvmsg(
+                MAX_REQUEST, sockets.CMSG_SPACE(8), sockets.MSG_CMSG_CLOEXEC
+            )
+        except OSError:
+            return b"", []
+        found = [data for level, kind, data in extra if kind == sockets.SCM_RIGHTS]
+        raw = b"".join(found)
+        return message, [int.from_bytes(raw[i : i + 4], sys.byteorder) for i in range(0, len(raw), 4)]
+
+    def _start(self, request: dict[str, Any], channel: int, output: int) -> Program | None:
+        told = self._sockets.socket(fileno=channel)
+        try:
+            pid = _fork()
+        except OSError:
+            told.close()
+            os.close(output)
+            return None
+        if pid == 0:
+            return self._become(request, told, output)
+        os.close(output)
+        descriptor = os.pidfd_open(pid)
+        self._children[descriptor] = (pid, told)
+        self._poll.register(descriptor, self._select.POLLIN)
+        return None
+
+    def _report(self, descriptor: int) -> None:
+        pid, channel = self._children.pop(descriptor)
+        self._poll.unregister(descriptor)
+        os.close(descriptor)
+        _, status, used = os.wait4(pid, 0)
+        line = f"ended {status} {used.ru_utime} {used.ru_stime} {used.ru_maxrss * 1024}\n"
+        try:
+            channel.send(line.encode())
+        except OSError:
+            pass  # whoever asked has gone
+        channel.close()
+
+    def _end(self) -> None:
+        """End all programs and this process."""
+        import time
+
+        deadline = time.monotonic() + GRACE_SECONDS
+        for number in (15, 9):
+            for pid, _ in self._children.values():
+                try:
+                    os.killpg(pid, number)
+                except OSError:
+                    pass
+            while self._children and time.monotonic() < deadline:
+                for descriptor, (pid, _) in list(self._children.items()):
+                    if os.waitpid(pid, os.WNOHANG)[0]:
+                        del self._children[descriptor]
+                time.sleep(0.01)
+        os._exit(0)
+
+    def _become(self, request: dict[str, Any], channel: Any, output: int) -> Program:
+        """Make this fork what a fresh process would be, and return what runs the program; a fresh process where that cannot be."""
+        try:
+            os.setsid()
+            os.chdir(request["cwd"])
+            os.umask(request["umask"])
+            first = _first_place(request["argv"], os.getcwd())
+            reason = self._unfit or self._difference(request["argv"], first, output)
+            channel.send(f"started {os.getpid()} {'cold' if reason else 'warm'}\n".encode())
+        except BaseException:  # noqa: BLE001 - nothing of the program has happened yet, and nothing of the server may happen here
+            os._exit(1)
+        if os.getppid() != self._pid:
+            os._exit(1)
+        null = os.open(os.devnull, os.O_RDONLY)
+        for source, target in ((null, 0), (output, 1), (output, 2)):
+            os.dup2(source, target)
+        if reason:
+            _exec(request)
+        for descriptor, (_, other) in self._children.items():
+            os.close(descriptor)
+            other.close()
+        for number in (null, output, self._noise):
+            os.close(number)
+        channel.close()
+        self._control.close()
+        _set_process(request)
+        if not getattr(sys.flags, "safe_path", False):
+            sys.path.insert(0, first)
+        return _program(request["argv"], self._pristine)
+
+    def _difference(self, argv: list[str], folder: str, output: int) -> str:
+        """Return why the program would notice that it was not started afresh; empty when it would not."""
+        if os.isatty(output):
+            return "streams of a terminal"
+        if argv[1] != "-m" and not os.path.isfile(argv[1]):
+            return "no such file"
+        if getattr(sys.flags, "safe_path", False):
+            return ""
+        for name, package in _modules_in(folder, {*sys.modules, *self._misses.names}):
+            if name in self._misses.names:
+                return f"{name} is there"
+            if package == "folder" or name in self._startup or name in sys.builtin_module_names:
+                continue
+            module = sys.modules[name]
+            spec = getattr(module, "__spec__", None)
+            file = getattr(module, "__file__", None) or ""
+            if getattr(spec, "origin", "") == "frozen" or os.path.dirname(file) in (
+                folder,
+                f"{folder}/{name}",
+            ):
+                continue
+            return f"{name} hides another"
+        return ""
+
+
+def _fork() -> int:
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # threads that end before a fork count as well
+        return os.fork()
+
+
+def _import(name: str) -> None:
+    """Import the module that the dotted `name` is, or the one that it is an attribute of, as `from module import name` does."""
+    parts = name.split(".")
+    module = __import__(parts[0])
+    for index, part in enumerate(parts[1:], 2):
+        if not hasattr(module, part):
+            if not hasattr(module, "__path__"):
+                return
+            __import__(".".join(parts[:index]))
+        module = getattr(module, part)
+        if not isinstance(module, type(sys)):
+            return
+
+
+def _foreign(startup: frozenset[str]) -> str:
+    """Return a module that is neither Python's nor an installed package's, whose file may change while stages run; else nothing."""
+    standard = os.path.dirname(os.__file__) + os.sep
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if name in startup or not isinstance(file, str) or name.partition(".")[0] == "mlops_kit":
+            continue
+        if not file.startswith(standard) and "site-packages" not in file and "dist-packages" not in file:
+            return name
+    return ""
+
+
+def _threads() -> int:
+    """Return how many threads there are, without those of libraries that take care of forks themselves."""
+    found = 0
+    for task in os.listdir("/proc/self/task"):
+        with open(f"/proc/self/task/{task}/comm", "rb") as file:
+            found += file.read().strip() not in _FORK_AWARE
+    return found
+
+
+def _modules_in(folder: str, wanted: set[str]) -> list[tuple[str, str]]:
+    """Return those of `wanted` that importing would find in `folder`, each with `module` or, where a regular module elsewhere would win, `folder`."""
+    found: list[tuple[str, str]] = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                stem, dot, _ = entry.name.partition(".")
+                if stem not in wanted or (dot and not entry.name.endswith((".py", ".pyc", ".so"))):
+                    continue
+                if dot or not entry.is_dir():
+                    found += [(stem, "module")] if dot else []
+                else:
+                    regular = any(name.startswith("__init__.") for name in os.listdir(entry.path))
+                    found.append((stem, "module" if regular else "folder"))
+    except OSError:
+        pass
+    return found
+
+
+def _first_place(argv: list[str], cwd: str) -> str:
+    """Return the folder in which the program's modules are looked for first."""
+    return cwd if argv[1] == "-m" else os.path.dirname(os.path.realpath(os.path.join(cwd, argv[1])))
+
+
+def _exec(request: dict[str, Any]) -> None:
+    """Become a fresh process."""
+    import signal
+
+    for name in ("SIGPIPE", "SIGXFSZ"):
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
+    try:
+        os.execve(sys.executable, request["argv"], request["environment"])  # noqa: S606 - no shell
+    finally:
+        os._exit(127)
+
+
+def _set_process(request: dict[str, Any]) -> None:
+    """Set what a program can ask about its process, and what libraries keep from the time of their import."""
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    sys.argv[:] = request["argv"][1:]
+    sys.orig_argv[:] = request["argv"]
+    _open_streams()
+    modules = sys.modules
+    if "numpy.random" in modules:
+        modules["numpy.random"].seed()
+    if "multiprocessing.process" in modules:
+        process = modules["multiprocessing.process"].current_process()
+        process.authkey = os.urandom(32)
+    if "logging" in modules:
+        import time
+
+        logging: Any = modules["logging"]
+        logging._startTime = time.time_ns() if isinstance(logging._startTime, int) else time.time()
+
+
+def _open_streams() -> None:
+    """Make the three streams new as Python does at its start: those of this process were made for other kinds of files."""
+    import io
+
+    for number, name, old in ((0, "stdin", sys.stdin), (1, "stdout", sys.stdout), (2, "stderr", sys.stderr)):
+        writes = number > 0
+        bare = writes and bool(os.environ.get("PYTHONUNBUFFERED"))
+        below: Any = open(number, "wb" if writes else "rb", buffering=0 if bare else -1, closefd=False)  # noqa: SIM115
+        (below if bare else below.raw).name = f"<{name}>"
+        fresh: Any = io.TextIOWrapper(
+            below, old.encoding, old.errors, "\n" if writes else None,
+            line_buffering=not bare and (os.isatty(number) or number == 2), write_through=bare,
+        )  # fmt: skip
+        fresh.mode = "w" if writes else "r"
+        setattr(sys, name, fresh)
+        setattr(sys, f"__{name}__", fresh)
+
+
+def _program(argv: list[str], pristine: dict[str, Any]) -> Program:
+    """Return the function, with its arguments, that runs the program as `python` itself does."""
+    main = type(sys)("__main__")
+    main.__dict__.update(pristine)
+    if "__annotations__" in pristine:
+        main.__annotations__ = {}
+    sys.modules["__main__"] = main
+    if argv[1] == "-m":
+        sys.argv[0] = "-m"
+        name = argv[2]
+        del sys.argv[1]
+        import runpy
+
+        return runpy._run_module_as_main, (name,)  # type: ignore[attr-defined]
+    return _file_program(os.path.join(os.getcwd(), argv[1].removeprefix("./")), main)
+
+
+def _file_program(file: str, main: types.ModuleType) -> Program:
+    from importlib.machinery import SourceFileLoader
+
+    main.__dict__.update(__file__=file, __cached__=None, __loader__=SourceFileLoader("__main__", file))
+    with open(file, "rb") as stream:
+        source = stream.read()
+    try:
+        return exec, (compile(source, file, "exec", 0, True), main.__dict__)
+    except Exception as error:  # noqa: BLE001 - what is no program is told like any other error of it
+        return _raise, (error,)
+
+
+def _raise(error: Exception) -> None:
+    raise error
+
+
+def undress(error: BaseException) -> None:
+    """Let the traceback that Python prints for `error` begin in the program, as that of a fresh process does."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename in ("<string>", "<warm start>"):
+        trace = trace.tb_next
+    hook = sys.excepthook
+
+    def show(kind: Any, value: Any, _: Any) -> None:
+        hook(kind, value.with_traceback(trace), trace)
+
+    sys.excepthook = show
