@@ -44,7 +44,7 @@ class Contents:
         for _ in range(2):  # first the listings of folders, then the files that they name
             missing = {digest for path in rest for digest in self._missing(path)}
             if missing and fetch and self._store.elsewhere:
-                from mlops_kit.outside.dvc import fetch_objects
+                from mlops_kit.artifacts.remote_store import fetch_objects
 
                 _, self._complaint = fetch_objects(self._root, sorted(missing))
 

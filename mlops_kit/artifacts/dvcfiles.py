@@ -81,6 +81,8 @@ class DvcConfig:
     """Remotes whose downloads are checked."""
     default: str = ""
     """Remote that is used when none is named; empty when none is set."""
+    versioned: frozenset[str] = frozenset()
+    """Remotes that keep versions of files by path (`version_aware`, `worktree`) instead of objects."""
 
 
 def read_pipeline(
@@ -246,14 +248,23 @@ def read_config(*texts: str) -> DvcConfig:
         parser.read_string("\n".join(line.strip() for line in text.splitlines()))
     remotes: dict[str, str] = {}
     verify: set[str] = set()
+    versioned: set[str] = set()
     for section in parser.sections():
         name = section.strip("'").removeprefix('remote "').rstrip('"')
         if section.strip("'").startswith('remote "'):
             remotes[name] = parser.get(section, "url", fallback="")
             if parser.getboolean(section, "verify", fallback=False):
                 verify.add(name)
+            if any(parser.getboolean(section, key, fallback=False) for key in ("version_aware", "worktree")):
+                versioned.add(name)
     default = parser.get("core", "remote", fallback="")
-    return DvcConfig(parser.get("cache", "dir", fallback="cache"), remotes, frozenset(verify), default)
+    return DvcConfig(
+        parser.get("cache", "dir", fallback="cache"),
+        remotes,
+        frozenset(verify),
+        default,
+        frozenset(versioned),
+    )
 
 
 def _locked(stage: Mapping[str, Any], folder: str) -> LockedStage:

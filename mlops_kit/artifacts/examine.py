@@ -13,9 +13,10 @@ from mlops_kit.artifacts.hashing import FileHash, fold_folder, hash_files
 from mlops_kit.artifacts.hidden_edits import recorded_evidence
 from mlops_kit.artifacts.inventory import Inventory, Recorded
 from mlops_kit.artifacts.places import Place, Places, Remote, is_content
+from mlops_kit.artifacts.remote_digests import hash_objects
 from mlops_kit.artifacts.scope import NamedObject, Scope
 from mlops_kit.artifacts.statcache import StatCache, stamp_of
-from mlops_kit.outside.remote_objects import RemoteObject, hash_objects
+from mlops_kit.outside.remote_objects import RemoteObject
 
 WORK_TREE = "work tree"
 

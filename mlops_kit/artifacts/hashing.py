@@ -43,6 +43,12 @@ def hash_file(path: Path, *, on_bytes: Callable[[int], None] = lambda count: Non
     return FileHash(md5.hexdigest(), sha256.hexdigest(), size)
 
 
+def file_md5(path: Path) -> str:
+    """Return the MD5 of a file, which is all that a transfer has to know of it. Raises OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
 def hash_files(
     paths: Iterable[Path], *, on_bytes: Callable[[int], None] = lambda count: None
 ) -> Iterator[tuple[Path, FileHash | OSError]]:

@@ -20,14 +20,14 @@ class Place:
 
     def find(self, digest: str) -> Path | None:
         """Return the file of an object, None if it is not here; of DVC before 3 too."""
-        for path in (self.home(digest), self.folder / digest[:2] / digest[2:]):
+        for path in (self.home(digest), self.folder / legacy_name(digest)):
             if path.is_file():
                 return path
         return None
 
     def home(self, digest: str) -> Path:
         """Return where an object belongs."""
-        return self.folder / "files" / "md5" / digest[:2] / digest[2:]
+        return self.folder / object_name(digest)
 
     def objects(self) -> Iterator[tuple[str, Path]]:
         """Yield (digest, file) of every object that is here; what is no object (half-written copies) is left out."""
@@ -57,6 +57,8 @@ class Remote:
     """Where it can be read as a folder; None for one behind a network."""
     verify: bool = False
     """Whether DVC checks what it downloads from it."""
+    versioned: bool = False
+    """Whether it keeps versions of files by path instead of objects."""
 
 
 @dataclass(frozen=True)
@@ -79,11 +81,27 @@ def read_places(root: Path) -> Places:
     settings = read_settings(root)
     dvc = root / ".dvc"
     remotes = tuple(
-        Remote(name, url, _folder(name, url, dvc), name in settings.verify)
+        Remote(name, url, _folder(name, url, dvc), name in settings.verify, name in settings.versioned)
         for name, url in settings.remotes.items()
     )
     default = settings.default or (remotes[0].name if len(remotes) == 1 else "")
     return Places(Place("cache", dvc / settings.cache_dir), remotes, default)
+
+
+def object_name(digest: str) -> str:
+    """Return where an object belongs below a place."""
+    return f"files/md5/{digest[:2]}/{digest[2:]}"
+
+
+def legacy_name(digest: str) -> str:
+    """Return where DVC before 3 keeps an object below a place."""
+    return f"{digest[:2]}/{digest[2:]}"
+
+
+def digest_of(name: str) -> str:
+    """Return the object that belongs under a name below a place; empty when the name is none of an object."""
+    digest = "".join(name.removeprefix("files/md5/").split("/"))
+    return digest if is_digest(digest) and name in (object_name(digest), legacy_name(digest)) else ""
 
 
 def is_digest(name: str) -> bool:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
+
+from mlops_kit.cli.bar import byte_bar
 
 if TYPE_CHECKING:
     from mlops_kit.project.fsck import FsckReport
@@ -63,29 +63,13 @@ def fsck(
 
     root = find_root(repo)
     options = FsckOptions(remote, repair, everything)
-    with _progress() as (on_total, on_bytes):
-        report = check_storage(root, options, on_total=on_total, on_bytes=on_bytes, say=_say)
+    with byte_bar("re-hashing") as bar:
+        report = check_storage(root, options, on_total=bar.expect, on_bytes=bar.advance, say=_say)
     if as_json:
         typer.echo(_as_json(report))
     else:
         _print(report, repair=repair)
     raise typer.Exit(int(report.exit_code))
-
-
-@contextmanager
-def _progress() -> Iterator[tuple[Callable[[int], None], Callable[[int], None]]]:
-    """Yield what hears of bytes to read and bytes read: a bar on a terminal, nothing elsewhere."""
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-
-    console = Console(stderr=True)
-    columns = (TextColumn("re-hashing"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("", total=0)
-        yield (
-            lambda count: bar.update(task, total=(bar.tasks[0].total or 0) + count),
-            lambda count: bar.advance(task, count),
-        )
 
 
 def _say(line: str) -> None:

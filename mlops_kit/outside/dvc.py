@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sys
@@ -12,7 +11,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from mlops_kit.outside.process import run_command
 from mlops_kit.outside.stream import stream_command
 
 
@@ -101,30 +99,6 @@ def materialize(root: Path, paths: Sequence[str]) -> tuple[str, ...]:
             _dvc(root, [*command, "--", *missing], lambda line: None)
             missing = [path for path in missing if not (root / path).exists()]
     return tuple(missing)
-
-
-def push_data(root: Path, remote: str, *, on_line: Callable[[str], None] = lambda line: None) -> int:
-    """Upload what the locks name to `remote` with `dvc push` and return its exit code, which does not say that all is there."""
-    return _dvc(root, ["push", "--remote", remote], on_line, guarded=True)
-
-
-def fetch_objects(root: Path, digests: Sequence[str]) -> tuple[frozenset[str], str]:
-    """Fetch the objects of these MD5 hashes, and nothing else, from the remotes of the DVC repository at `root` into its cache.
-
-    Returns those that are in the cache now, and what went wrong with the others in words (empty when nothing did).
-    """
-    asked = json.dumps({"root": str(root), "digests": sorted(set(digests))}).encode()
-    done = run_command(
-        [sys.executable, "-P", "-m", "mlops_kit.outside.dvc_objects"],
-        cwd=root,
-        env=dvc_environment(),
-        stdin=asked,
-    )
-    try:
-        answer = json.loads(done.stdout)
-    except ValueError:
-        return frozenset(), done.complaint or "DVC could not be started"
-    return frozenset(answer["found"]), str(answer["complaint"])
 
 
 def missing_plugin(complaint: str) -> str:

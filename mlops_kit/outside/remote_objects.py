@@ -1,18 +1,22 @@
-"""Objects of a DVC remote that is no folder: what is there, what it is, and putting it there."""
+"""Files of a DVC remote behind a network, by name: what is there, what it is, bringing it here and putting it there."""
 
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from mlops_kit.errors import OutsideError
 from mlops_kit.outside.dvc import dvc_environment, missing_plugin
-from mlops_kit.outside.stream import stream_command
+
+OnFile = Callable[[str, int], None]
+"""Hears the name and the bytes of a file that has come or gone."""
 
 
 @dataclass(frozen=True)
@@ -27,73 +31,143 @@ class RemoteObject:
     """Of its content; empty when only its size was asked for."""
 
 
-def stat_objects(root: Path, remote: str, digests: Iterable[str]) -> dict[str, RemoteObject]:
-    """Return digest -> size of those that the remote has. Raises OutsideError when the remote does not answer."""
-    return _ask(root, remote, "stat", digests)
+class NetworkShelf:
+    """The files of one remote, through DVC's library in a program that is started when first needed and serves until `close`.
 
+    Starting it costs half a second, so whoever asks several times keeps it.
+    """
 
-def hash_objects(
-    root: Path, remote: str, digests: Iterable[str], *, on_bytes: Callable[[int], None] = lambda count: None
-) -> dict[str, RemoteObject]:
-    """Download and return digest -> hashes of those that the remote has. Raises OutsideError when the remote does not answer."""
-    return _ask(root, remote, "hash", digests, on_bytes=on_bytes)
+    def __init__(self, root: Path, remote: str) -> None:
+        self._root = root
+        self._remote = remote
+        self._process: subprocess.Popen[str] | None = None
+        self._noise: IO[str] | None = None
 
+    def __enter__(self) -> NetworkShelf:
+        """Return the shelf itself."""
+        return self
 
-def get_objects(root: Path, remote: str, files: Mapping[str, Path]) -> frozenset[str]:
-    """Download objects to `files` (digest -> path), unchecked, and return those that came."""
-    return frozenset(_ask(root, remote, "get", files, files=files))
+    def __exit__(self, *_: object) -> None:
+        """End the program."""
+        self.close()
 
+    def sizes(self, names: Iterable[str]) -> dict[str, int]:
+        """Return name -> bytes (-1 where the remote does not say) of those that are there. Raises OutsideError when it does not answer."""
+        return {name: found.size for name, found in self._ask("stat", dict.fromkeys(names)).items()}
 
-def put_objects(root: Path, remote: str, files: Mapping[str, Path]) -> frozenset[str]:
-    """Upload `files` (digest -> path), over what is there, and return those that went. Raises OutsideError when one is refused."""
-    return frozenset(_ask(root, remote, "put", files, files=files))
+    def hashes(
+        self, names: Iterable[str], on_file: OnFile = lambda name, size: None
+    ) -> dict[str, RemoteObject]:
+        """Read those of `names` that are there and return what they are. Raises OutsideError when the remote does not answer."""
+        return self._ask("hash", dict.fromkeys(names), on_file)
 
+    def names(self, folder: str) -> list[str]:
+        """Return the names of the files below a folder; nothing when the remote cannot list."""
+        return sorted(self._ask("list", {folder: None}))
 
-def _ask(
-    root: Path,
-    remote: str,
-    act: str,
-    digests: Iterable[str],
-    *,
-    files: Mapping[str, Path] | None = None,
-    on_bytes: Callable[[int], None] = lambda count: None,
-) -> dict[str, RemoteObject]:
-    wanted = sorted(set(digests))
-    found: dict[str, RemoteObject] = {}
-    complaints: list[str] = []
-    rest: list[str] = []
+    def get(self, files: Mapping[str, Path], on_file: OnFile = lambda name, size: None) -> frozenset[str]:
+        """Bring those of `files` (name -> target) that are there, unchecked, and return which they are.
 
-    def hear(line: str) -> None:
-        try:
-            answer: dict[str, Any] = json.loads(line)
-        except ValueError:
-            rest.append(line)
+        Raises OutsideError when the remote refuses one; those that came by then are whole.
+        """
+        return frozenset(self._ask("get", files, on_file))
+
+    def put(self, files: Mapping[str, Path], on_file: OnFile = lambda name, size: None) -> frozenset[str]:
+        """Upload `files` (name -> source), over what is there, and return those of which the remote has all bytes then.
+
+        Raises OutsideError when one is refused.
+        """
+        sent = self._ask("put", files, on_file)
+        there = self.sizes(sent)
+        return frozenset(name for name in sent if there.get(name) in (-1, sent[name].size))
+
+    def close(self) -> None:
+        """End the program; transfers that still run are given up."""
+        process, self._process = self._process, None
+        if process is None:
             return
-        if answer.get("complaint"):
-            complaints.append(str(answer["complaint"]))
-        elif answer.get("size") is not None:
-            on_bytes(int(answer["size"]))
-            found[str(answer["digest"])] = RemoteObject(
-                int(answer["size"]), str(answer.get("md5", "")), str(answer.get("sha256", ""))
-            )
+        for pipe in (process.stdin, process.stdout):
+            with suppress(OSError):
+                assert pipe is not None
+                pipe.close()
+        try:
+            process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if self._noise is not None:
+            self._noise.close()
 
-    if not wanted:
-        return {}
-    with tempfile.TemporaryDirectory(prefix="mlops-kit-") as folder:
-        request = Path(folder) / "request.json"
-        paths = {digest: str(path) for digest, path in (files or {}).items()}
-        asked = {"root": str(root), "remote": remote, "act": act, "digests": wanted, "files": paths}
-        request.write_text(json.dumps(asked), encoding="utf-8")
-        command = [sys.executable, "-P", "-m", "mlops_kit.outside.dvc_remote", str(request)]
-        code = stream_command(command, cwd=root, env=dvc_environment(), on_line=hear)
-    if code != 0 and not complaints:
-        complaints = rest[-1:] or [f"DVC ended with {code}"]
-    if complaints:
-        plugin = missing_plugin(complaints[0])
-        raise OutsideError(
-            f"the remote {remote or '(default)'} does not do what was asked ({act}): {complaints[0]}",
+    def _ask(
+        self,
+        act: str,
+        files: Mapping[str, Path | None],
+        on_file: OnFile = lambda name, size: None,
+    ) -> dict[str, RemoteObject]:
+        if not files:
+            return {}
+        paths = {name: "" if path is None else str(path) for name, path in files.items()}
+        found: dict[str, RemoteObject] = {}
+        complaints: list[str] = []
+        try:
+            for answer in self._answers({"act": act, "files": paths}):
+                if answer.get("complaint"):
+                    complaints.append(str(answer["complaint"]))
+                elif answer.get("size") is not None:
+                    name, size = str(answer["name"]), int(answer["size"])
+                    found[name] = RemoteObject(
+                        size, str(answer.get("md5", "")), str(answer.get("sha256", ""))
+                    )
+                    on_file(name, size)
+        except BaseException:
+            self.close()
+            raise
+        if complaints:
+            raise self._refused(act, complaints[0])
+        return found
+
+    def _answers(self, request: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
+        process = self._start()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        asked = {"root": str(self._root), "remote": self._remote, **request}
+        try:
+            process.stdin.write(json.dumps(asked) + "\n")
+            process.stdin.flush()
+        except OSError:
+            pass  # it has ended: what it said last is read below
+        for line in process.stdout:
+            try:
+                answer: dict[str, Any] = json.loads(line)
+            except ValueError:
+                continue  # a library that prints
+            if answer.get("done"):
+                return
+            yield answer
+        raise self._refused(str(request["act"]), self._last_words())
+
+    def _start(self) -> subprocess.Popen[str]:
+        if self._process is None:
+            self._noise = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115 - closed by close()
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "mlops_kit.outside.dvc_remote"],
+                cwd=self._root, env=dvc_environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._noise,
+                text=True, encoding="utf-8", start_new_session=True,
+            )  # fmt: skip
+        return self._process
+
+    def _last_words(self) -> str:
+        if self._noise is None:
+            return "DVC ended"
+        self._noise.seek(0)
+        lines = [line.strip() for line in self._noise if line.strip()]
+        return lines[-1] if lines else "DVC ended without a word"
+
+    def _refused(self, act: str, complaint: str) -> OutsideError:
+        plugin = missing_plugin(complaint)
+        return OutsideError(
+            f"the remote {self._remote or '(default)'} does not do what was asked ({act}): {complaint}",
             fix=f"pip install {plugin}"
             if plugin
             else "check the address and the access rights: dvc remote list",
         )
-    return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,12 +13,13 @@ from mlops_kit.artifacts.evidence import Evidence
 from mlops_kit.artifacts.examine import WORK_TREE, FaultKind, Finding
 from mlops_kit.artifacts.hashing import FileHash, hash_file
 from mlops_kit.artifacts.inventory import Inventory, Recorded
-from mlops_kit.artifacts.places import Place, Places, Remote, is_content
+from mlops_kit.artifacts.places import Place, Places, Remote, is_content, object_name
+from mlops_kit.artifacts.remote_digests import get_objects
+from mlops_kit.artifacts.remote_store import fetch_objects
 from mlops_kit.artifacts.scope import Scope
+from mlops_kit.artifacts.shelves import Shelf, open_shelf
 from mlops_kit.artifacts.statcache import WORKPLACE
 from mlops_kit.errors import MlopsKitError
-from mlops_kit.outside.dvc import fetch_objects
-from mlops_kit.outside.remote_objects import get_objects, put_objects
 from mlops_kit.project.recompute import open_workshop, place_content
 
 QUARANTINE = WORKPLACE / "quarantine"
@@ -226,29 +228,25 @@ class Mender:
                 self.complaints.append(
                     f"{finding.path} is whole nowhere, so the remote {remote.name} stays without it"
                 )
-        if remote.place is not None:
-            for digest, path in files.items():
-                copy_object(path, remote.place.home(digest))
-                self._tell(f"{self._label(digest)}: uploaded to {remote.name} again")
-            return
         wrong = {f.digest for f in findings if f.kind is not FaultKind.MISSING} & set(files)
         try:
-            self._keep_wrong(remote, sorted(wrong))
-            for part in (False, True):
-                chosen = {d: p for d, p in files.items() if d.endswith(".dir") is part}
-                for digest in sorted(put_objects(self.root, remote.name, chosen)):
-                    self._tell(f"{self._label(digest)}: uploaded to {remote.name} again")
+            with closing(open_shelf(self.root, remote)) as shelf:
+                if remote.place is None:  # in a folder they have been moved away
+                    self._keep_wrong(shelf, remote.name, sorted(wrong))
+                for part in (False, True):
+                    chosen = {object_name(d): d for d in files if d.endswith(".dir") is part}
+                    sent = shelf.put({name: files[digest] for name, digest in chosen.items()})
+                    for name in sorted(sent):
+                        self._tell(f"{self._label(chosen[name])}: uploaded to {remote.name} again")
         except MlopsKitError as error:
             self.complaints.append(error.message)
 
-    def _keep_wrong(self, remote: Remote, digests: list[str]) -> None:
+    def _keep_wrong(self, shelf: Shelf, name: str, digests: list[str]) -> None:
         """Download wrong objects into quarantine before they are overwritten."""
         folder = self.root / QUARANTINE
         folder.mkdir(parents=True, exist_ok=True)
-        for digest in get_objects(
-            self.root, remote.name, {d: folder / f"{remote.name}-{d}" for d in digests}
-        ):
-            self.moved.append((QUARANTINE / f"{remote.name}-{digest}").as_posix())
+        for digest in get_objects(shelf, {d: folder / f"{name}-{d}" for d in digests}):
+            self.moved.append((QUARANTINE / f"{name}-{digest}").as_posix())
 
     def _whole(self, place: Place, digest: str) -> Path | None:
         path = place.find(digest)

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from mlops_kit.artifacts.declared import read_pipelines
 from mlops_kit.artifacts.evidence import read_evidence
 from mlops_kit.artifacts.examine import FaultKind, Finding
 from mlops_kit.artifacts.inventory import Inventory, read_inventory
-from mlops_kit.artifacts.places import Places, Remote, is_content, read_places
-from mlops_kit.artifacts.scope import NamedObject, Scope, find_scope
+from mlops_kit.artifacts.places import Places, Remote, read_places
+from mlops_kit.artifacts.remote_runs import PortableRun, portable_runs
+from mlops_kit.artifacts.remote_store import fetch_objects
+from mlops_kit.artifacts.scope import Scope, find_scope
 from mlops_kit.artifacts.statcache import StatCache
+from mlops_kit.artifacts.uploads import Uploads, is_named
 from mlops_kit.errors import OutsideError, RefusedError, UsageError
 from mlops_kit.outside import git
-from mlops_kit.outside.dvc import fetch_objects, push_data
-from mlops_kit.outside.remote_objects import stat_objects
 from mlops_kit.project.mending import Mender
 
 _SHOWN = 5
@@ -32,6 +35,8 @@ class PushOptions:
     """Whether git is pushed too."""
     check: bool = False
     """Only say whether everything is on the remote; transfer nothing."""
+    runs: bool = True
+    """Whether the run cache is pushed too: what was computed here and what it gave, so that nobody computes it again."""
 
 
 @dataclass(frozen=True)
@@ -39,35 +44,48 @@ class PushReport:
     """What a push did."""
 
     objects: int
-    """Objects that are known to be on the remote now."""
+    """Objects that locks name and that are known to be on the remote now."""
     uploaded: tuple[str, ...] = ()
     """Paths whose content was uploaded."""
-    again: tuple[str, ...] = ()
-    """Those of them that DVC left out though it ended without an error."""
+    replaced: tuple[str, ...] = ()
+    """Paths of which the remote had wrong content; that is in quarantine now."""
+    runs: int = 0
+    """Entries of the run cache that were uploaded with all that they name."""
+    bytes: int = 0
+    """Bytes that were uploaded."""
     branch: str = ""
     """What git pushed, `main -> origin/main`; empty when git was not asked."""
 
 
-def push_project(
-    root: Path, options: PushOptions, *, on_line: Callable[[str], None] = lambda line: None
-) -> PushReport:
-    """Upload what the locks name and the remote lacks, verify that all of it is there, then push the current branch.
+@dataclass(frozen=True)
+class PushWatch:
+    """Whom a push tells what it does."""
 
-    Of a remote that is a folder the content is verified, of others the size. Raises RefusedError before anything is uploaded when
+    on_line: Callable[[str], None] = lambda line: None
+    """Hears what else is worth a line."""
+    on_total: Callable[[int, int], None] = lambda files, size: None
+    """Hears how many files and bytes there are to upload."""
+    on_file: Callable[[str, int], None] = lambda name, size: None
+    """Hears of each file that was uploaded, with its bytes."""
+
+
+def push_project(root: Path, options: PushOptions, watch: PushWatch | None = None) -> PushReport:
+    """Upload what the locks name and the remote lacks, then the run cache, verify that all of it is there, then push the current branch.
+
+    Of a remote that is a folder the content is verified, of others the size. A push that was cut off goes on where it was: a folder's
+    listing is uploaded after its files, an entry of the run cache after what it names. Raises RefusedError before anything is uploaded when
     content is damaged or nowhere, OutsideError when the remote or git does not take it; git is not pushed then.
     """
     destination = _destination(root) if options.git and not options.check else None
     memory = StatCache(root)
     try:
-        pusher = _Pusher(root, options, memory, on_line)
-        report = pusher.push()
+        report = _Pusher(root, options, memory, watch or PushWatch()).push()
     finally:
         memory.save()
     if destination is None:
         return report
     git.push_branch(root, *destination)
-    branch = f"{destination[1]} -> {destination[0]}/{destination[2]}"
-    return PushReport(report.objects, report.uploaded, report.again, branch)
+    return replace(report, branch=f"{destination[1]} -> {destination[0]}/{destination[2]}")
 
 
 def _destination(root: Path) -> tuple[str, str, str]:
@@ -88,56 +106,47 @@ def _destination(root: Path) -> tuple[str, str, str]:
 
 
 class _Pusher:
-    def __init__(
-        self, root: Path, options: PushOptions, memory: StatCache, on_line: Callable[[str], None]
-    ) -> None:
+    def __init__(self, root: Path, options: PushOptions, memory: StatCache, watch: PushWatch) -> None:
         self._root = root
         self._options = options
         self._memory = memory
-        self._on_line = on_line
+        self._watch = watch
         self._places: Places = read_places(root)
         self._evidence = read_evidence(root)
         self._inventory = read_inventory(root)
         self._scope = self._find_scope()
+        self._runs: list[PortableRun] = []
 
     def push(self) -> PushReport:
-        wanted = {
-            digest: remotes
-            for digest, named in self._scope.objects.items()
-            if (remotes := {self._remote(name, named).name for name in named.remotes})
-        }
-        damaged = [
-            named.label for digest in wanted if self._is_wrong_here(named := self._scope.objects[digest])
-        ]
-        if damaged:
-            raise RefusedError(
-                f"not pushed: {_some(damaged)} {'is' if len(damaged) == 1 else 'are'} damaged in the cache, and the remote would get that",
-                fix="mlops-kit fsck --repair",
-            )
-        lacking = self._lacking(wanted)
-        self._refuse_what_is_nowhere(lacking)
-        if not lacking:
-            return PushReport(len(wanted))
-        labels = self._labels(lacking)
-        if self._options.check:
-            raise RefusedError(
-                f"{len(lacking)} objects that dvc.lock names are not on the remote: {_some(labels)}",
-                fix="mlops-kit push (or mlops-kit push --no-git for the data alone)",
-            )
-        for remote in {name for names in lacking.values() for name in names}:
-            push_data(
-                self._root, remote, on_line=self._on_line
-            )  # its exit code says little, so the remote is asked instead
-        left = self._lacking(lacking)
-        if left:
-            self._upload(left)
-        still = self._lacking(left)
-        if still:
-            raise OutsideError(
-                f"the remote still lacks {_some(self._labels(still))}; git was not pushed",
-                fix="see that the remote can be written to and is not full, then mlops-kit push",
-            )
-        return PushReport(len(wanted), tuple(labels), tuple(self._labels(left)))
+        with closing(Uploads(self._root, self._places, self._memory, self._watch.on_file)) as uploads:
+            wanted = {
+                digest: remotes
+                for digest, named in self._scope.objects.items()
+                if (remotes := {self._remote(name, named.label).name for name in named.remotes})
+            }
+            lacking = uploads.lacking(wanted, self._sha256)
+            self._refuse_what_is_wrong_here(lacking)
+            if self._options.check:
+                self._refuse_what_is_not_there(lacking)
+                return PushReport(len(wanted))
+            runs = self._new_runs(uploads) if self._options.runs else []
+            extra = self._of_runs(runs, wanted)
+            both = {**lacking, **uploads.lacking(extra, self._sha256)}
+            replaced = self._replace(uploads.wrong)
+            missing = {digest: names for digest, names in both.items() if digest not in uploads.wrong}
+            self._watch.on_total(len(missing) + 2 * len(runs), uploads.size(missing))
+            uploads.send_objects(missing)
+            still = uploads.lacking(uploads.wrong, self._sha256, again=True)
+            if still:
+                raise OutsideError(
+                    f"the remote still lacks {_some(self._labels(still))}; git was not pushed",
+                    fix="see that the remote can be written to and is not full, then mlops-kit push",
+                )
+            if runs:
+                uploads.send_runs(self._remote("", "the run cache").name, runs)
+        return PushReport(
+            len(wanted), tuple(self._labels(lacking)), tuple(replaced), len(runs), uploads.bytes
+        )
 
     def _find_scope(self) -> Scope:
         inventories = [self._inventory]
@@ -158,81 +167,90 @@ class _Pusher:
         if problems:
             raise RefusedError(f"not pushed: {problems[0]}", fix="mend the file; then mlops-kit push")
 
-    def _remote(self, name: str, named: NamedObject) -> Remote:
+    def _remote(self, name: str, label: str) -> Remote:
         wanted = name or self._options.remote
         remote = self._places.remote(wanted)
         if remote is None:
             missing = f"remote `{wanted}` is not configured" if wanted else "no DVC remote is configured"
             raise RefusedError(
-                f"not pushed: {missing}, so {named.label} would stay on this machine alone",
+                f"not pushed: {missing}, so {label} would stay on this machine alone",
                 fix=f"dvc remote add {'' if wanted else '--default '}{shlex.quote(wanted or 'NAME')} URL",
+            )
+        if remote.versioned:
+            raise RefusedError(
+                f"not pushed: the remote `{remote.name}` keeps versions of files by path, which DVC alone can write",
+                fix="dvc push && git push",
             )
         return remote
 
-    def _is_wrong_here(self, named: NamedObject) -> bool:
-        path = self._places.cache.find(named.digest)
-        return path is not None and not self._is_whole(path, named)
-
-    def _is_whole(self, path: Path, named: NamedObject) -> bool:
-        try:
-            found = self._memory.hash(path)
-            if named.sha256 and found.md5 == named.digest and found.sha256 != named.sha256:
-                return False
-            return is_content(path, found, named.digest)
-        except OSError:
-            return False
-
-    def _lacking(self, wanted: Mapping[str, set[str]]) -> dict[str, set[str]]:
-        """Return digest -> remotes that do not have it whole."""
-        lacking: dict[str, set[str]] = {}
-        for remote in self._places.remotes:
-            digests = [digest for digest, names in wanted.items() if remote.name in names]
-            for digest in self._lacks(remote, digests):
-                lacking.setdefault(digest, set()).add(remote.name)
-        return lacking
-
-    def _lacks(self, remote: Remote, digests: list[str]) -> list[str]:
-        if remote.place is not None:
-            found = {digest: remote.place.find(digest) for digest in digests}
-            return [
-                digest
-                for digest, path in found.items()
-                if path is None or not self._is_whole(path, self._scope.objects[digest])
-            ]
-        there = stat_objects(self._root, remote.name, digests)
-        return [
+    def _refuse_what_is_wrong_here(self, lacking: Mapping[str, set[str]]) -> None:
+        """Refuse to upload content that is damaged in the cache, or that is nowhere."""
+        found = {digest: self._places.cache.find(digest) for digest in lacking}
+        self._memory.warm(path for path in found.values() if path is not None)
+        damaged = self._labels(
             digest
-            for digest in digests
-            if digest not in there or self._other_size(digest, there[digest].size)
-        ]
-
-    def _other_size(self, digest: str, size: int) -> bool:
-        path = self._places.cache.find(digest)
-        return path is not None and size >= 0 and path.stat().st_size != size
-
-    def _refuse_what_is_nowhere(self, lacking: Mapping[str, set[str]]) -> None:
-        gone = [self._scope.objects[d].label for d in lacking if self._places.cache.find(d) is None]
+            for digest, path in found.items()
+            if path is not None and not is_named(path, digest, self._sha256(digest), self._memory)
+        )
+        if damaged:
+            raise RefusedError(
+                f"not pushed: {_some(damaged)} {'is' if len(damaged) == 1 else 'are'} damaged in the cache, and the remote would get that",
+                fix="mlops-kit fsck --repair",
+            )
+        gone = self._labels(digest for digest, path in found.items() if path is None)
         if gone:
             raise RefusedError(
                 f"not pushed: {_some(gone)} {'is' if len(gone) == 1 else 'are'} neither in the cache nor on the remote",
                 fix="mlops-kit fsck --repair, or mlops-kit run",
             )
 
-    def _upload(self, left: Mapping[str, set[str]]) -> None:
-        """Upload object by object what DVC left out; what is there and wrong is moved out of the way first."""
-        mender = Mender(self._root, self._inventory, self._scope, self._evidence, self._places, self._on_line)
+    def _refuse_what_is_not_there(self, lacking: Mapping[str, set[str]]) -> None:
+        if lacking:
+            raise RefusedError(
+                f"{len(lacking)} objects that dvc.lock names are not on the remote: {_some(self._labels(lacking))}",
+                fix="mlops-kit push (or mlops-kit push --no-git for the data alone)",
+            )
+
+    def _new_runs(self, uploads: Uploads) -> list[PortableRun]:
+        """Return the runs that the remote does not have, of those whose outputs are whole here."""
+        runs = list(portable_runs(self._places.cache, read_pipelines(self._root)))
+        return uploads.new_runs(self._remote("", "the run cache").name, runs) if runs else []
+
+    def _of_runs(self, runs: Iterable[PortableRun], wanted: Mapping[str, set[str]]) -> dict[str, set[str]]:
+        """Return what runs name beside what the locks do, with the remotes that should have it."""
+        extra: dict[str, set[str]] = {}
+        for run in runs:
+            for digest, name in run.objects.items():
+                remote = self._remote(name, run.stage).name
+                if remote not in wanted.get(digest, ()):
+                    extra.setdefault(digest, set(wanted.get(digest, ()))).add(remote)
+        return extra
+
+    def _replace(self, wrong: Mapping[str, set[str]]) -> list[str]:
+        """Move what is there and wrong out of the way, upload it again, and return the paths that it is known by."""
+        mender = Mender(
+            self._root, self._inventory, self._scope, self._evidence, self._places, self._watch.on_line
+        )
         findings = []
-        for digest, names in left.items():
-            named = self._scope.objects[digest]
+        for digest, names in wrong.items():
             for name in sorted(names):
                 remote = self._places.remote(name)
-                wrong = remote.place.find(digest) if remote and remote.place else None
-                kind = FaultKind.DAMAGED if wrong else FaultKind.MISSING
-                findings.append(Finding(kind, name, named.label, digest, file=str(wrong or "")))
+                path = remote.place.find(digest) if remote and remote.place else None
+                label = self._label(digest)
+                findings.append(Finding(FaultKind.DAMAGED, name, label, digest, file=str(path or "")))
         mender.mend(findings)
+        return self._labels(wrong)
+
+    def _sha256(self, digest: str) -> str:
+        named = self._scope.objects.get(digest)
+        return named.sha256 if named else ""
+
+    def _label(self, digest: str) -> str:
+        named = self._scope.objects.get(digest)
+        return named.label if named else digest
 
     def _labels(self, digests: Iterable[str]) -> list[str]:
-        return sorted(self._scope.objects[digest].label for digest in digests)
+        return sorted(map(self._label, digests))
 
 
 def _some(names: Iterable[str]) -> str:

@@ -6,6 +6,7 @@ import os
 import posixpath
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,12 +16,13 @@ from mlops_kit.artifacts.hashing import read_listing
 from mlops_kit.artifacts.hidden_edits import recorded_evidence
 from mlops_kit.artifacts.inventory import Inventory, Recorded, read_inventory
 from mlops_kit.artifacts.places import is_content, read_places
+from mlops_kit.artifacts.remote_digests import object_sizes
+from mlops_kit.artifacts.remote_store import fetch_objects
+from mlops_kit.artifacts.shelves import open_shelf
 from mlops_kit.artifacts.statcache import StatCache
 from mlops_kit.errors import ExitCode, MlopsKitError, RefusedError, UnreadableSideError
 from mlops_kit.outside import git
-from mlops_kit.outside.dvc import fetch_objects
 from mlops_kit.outside.gitobjects import BlobReader
-from mlops_kit.outside.remote_objects import stat_objects
 from mlops_kit.project.recompute import Workshop, open_workshop
 
 FOLDER = "restored"
@@ -234,9 +236,10 @@ class _Restorer:
         remotes = [remote for remote in self._places.remotes if remote.place is None]
         if remotes and dry_run:
             for remote in remotes:
-                if item.digest in stat_objects(self._root, remote.name, [item.digest]):
-                    item.way = f"remote {remote.name}"
-                    return
+                with closing(open_shelf(self._root, remote)) as shelf:
+                    if object_sizes(shelf, [item.digest]):
+                        item.way = f"remote {remote.name}"
+                        return
         elif remotes:
             path = self._download(item.digest)
             if path is not None and self._is(path, item.digest, item.sha256):

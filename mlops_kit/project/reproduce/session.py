@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from mlops_kit.artifacts.remote_store import fetch_objects
 from mlops_kit.artifacts.store import open_store
 from mlops_kit.compare.ladder import Ladder, Rung, StageResult, climb
 from mlops_kit.compare.reproduction import Reproduction
 from mlops_kit.errors import SpecError, UsageError
 from mlops_kit.outside import git
 from mlops_kit.outside.clone import clone_commit
-from mlops_kit.outside.dvc import fetch_objects
 from mlops_kit.outside.isolated import Processes, ending_on_signals
 from mlops_kit.outside.machine import other_file_system, processors
 from mlops_kit.project.reproduce import choose
