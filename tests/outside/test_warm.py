@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from mlops_kit.outside.child import Ended
-from mlops_kit.outside.warm import WarmServer, can_start_warm, python_program, shell_environment
+from mlops_kit.outside.warm import WarmServer, can_start_warm
 
 pytestmark = pytest.mark.skipif(not can_start_warm(), reason="forks, pidfd and memfd of Linux")
 
