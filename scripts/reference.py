@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from mlops_kit.cli.help import exit_code_table, step_table
+from mlops_kit.report.run_events import describe_events
 from mlops_kit.spec.reference import render_reference
 
 DOCS = Path(__file__).resolve().parent.parent / "docs" / "reference"
@@ -19,6 +20,7 @@ def pages() -> dict[str, str]:
     return {
         "project-files.md": render_reference(),
         "exit-codes.md": f"# Exit codes\n\n{made}\n\n```\n{exit_code_table()}\n```\n",
+        "run-events.md": f"# Events of a run\n\n{made}\n\n{describe_events()}",
         "steps.md": f"# Built-in steps\n\n{made} The keys of `params.yaml` stand in each step's own file, which\n`mlops-kit eject STAGE` copies to yours.\n\n```\n{step_table()}\n```\n",
     }
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from mlops_kit.engines._base import StageLine, StageUsage
+from mlops_kit.engines._base import StageExit, StageLine, StageUsage
 from mlops_kit.outside.dvc import StageEvent, StageState
 
 
@@ -100,17 +100,53 @@ class Watchers:
 
 
 class Overheard:
-    """Tells a watcher what is read from the output of `dvc repro`, which runs one stage at a time."""
+    """Tells a watcher what an engine says in single calls: states, lines, ends of commands, memory."""
 
     def __init__(self, watcher: Watcher) -> None:
         self._watcher = watcher
         self._current = ""
+        self._begun = False
+        self._said = ""
+        self._usage: dict[str, StageUsage] = {}
+
+    def start(self, start: RunStart) -> None:
+        """Pass on what is about to run; without it the first other call says that nothing is known of it."""
+        self._begun = True
+        self._watcher.begin(start)
 
     def event(self, event: StageEvent) -> None:
-        """Pass on that a stage has begun or is done."""
+        """Pass on that a stage has begun or is done, with what it used where `output` was told."""
+        self._begin()
         self._current = event.stage if event.state is StageState.RUNNING else ""
-        self._watcher.change(StageNews(event.stage, event.state, StageUsage(event.seconds)))
+        usage = self._usage.pop(event.stage, None) or StageUsage(event.seconds)
+        self._watcher.change(StageNews(event.stage, event.state, usage))
 
     def line(self, text: str) -> None:
-        """Pass on a line of output."""
-        self._watcher.line(StageLine(self._current, text))
+        """Pass on a line of output, unless `output` was just told the same."""
+        self._begin()
+        said, self._said = self._said, ""
+        if text != said:
+            self._watcher.line(StageLine(self._current, text))
+
+    def output(self, output: StageLine | StageExit) -> None:
+        """Pass on a line of a stage; keep what its commands used until it is done."""
+        self._begin()
+        if isinstance(output, StageExit):
+            self._usage[output.stage] = output.usage
+        else:
+            self._said = output.text
+            self._watcher.line(output)
+
+    def tick(self, memory: Mapping[str, int]) -> None:
+        """Pass on how many bytes each running stage has resident."""
+        for stage, size in memory.items():
+            self._watcher.memory(stage, size)
+
+    def finish(self) -> None:
+        """Pass on that the run is over."""
+        self._begin()
+        self._watcher.finish()
+
+    def _begin(self) -> None:
+        if not self._begun:
+            self.start(RunStart(()))
