@@ -28,6 +28,8 @@ _COLUMNS = (
     (0, ("stage", "time")),
 )
 
+_WIDTHS = {"state": 7, "time": 9, "left": 9, "memory": 7}
+
 
 class RunTable:
     """Shows a run while it goes on and leaves nothing behind; a watcher."""
@@ -107,22 +109,22 @@ def render_standing(standing: Standing, width: int, height: int) -> RenderableTy
 
 
 def _table(rows: tuple[RunningStage, ...], waiting: tuple[str, ...], width: int) -> Table:
+    from rich.cells import cell_len
     from rich.table import Table
     from rich.text import Text
 
     names = next(names for least, names in _COLUMNS if width >= least)
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0), expand=False)
-    longest = max(12, width // 3)
+    stages = [cell_len(visible(name)) for name in (*(row.stage for row in rows), *waiting)]
+    widths = {**_WIDTHS, "stage": min(max(5, *stages), max(12, width // 3))}
+    widths["last line"] = max(0, width - sum(widths[name] + 2 for name in names if name in widths))
     for name in names:
-        right = name in ("time", "left", "memory")
         table.add_column(
             name,
-            justify="right" if right else "left",
+            justify="right" if name in ("time", "left", "memory") else "left",
             no_wrap=True,
             overflow="ellipsis",
-            min_width={"time": 8, "left": 8, "memory": 7}.get(name) if right else None,
-            max_width=longest if name == "stage" else None,
-            ratio=1 if name == "last line" else None,
+            width=widths.get(name),
         )
     for row in rows:
         cells = {

@@ -68,7 +68,7 @@ class Board:
     clock: Callable[[], float] = time.monotonic
     """Seconds that go on."""
     _start: RunStart = field(default_factory=lambda: RunStart(()))
-    _began: float = 0.0
+    _began: float | None = None
     _rows: dict[str, _Row] = field(default_factory=dict)
     _done: dict[str, StageState] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -125,7 +125,7 @@ class Board:
             waiting,
             Counter(done.values()),
             len(self._start.stages),
-            now - self._began if self._began else 0.0,
+            0.0 if self._began is None else now - self._began,
             left,
             certain,
         )

@@ -72,7 +72,7 @@ class EventWriter:
     """Takes a whole line with its end."""
     clock: Callable[[], float] = time.time
     """Seconds since 1970."""
-    _began: float = 0.0
+    _began: float | None = None
     _counts: Counter[str] = field(default_factory=Counter)
     _said: dict[str, float] = field(default_factory=dict)
 
@@ -114,7 +114,7 @@ class EventWriter:
 
     def finish(self) -> None:
         """Write `run_finished`."""
-        seconds = round(self.clock() - self._began, 3) if self._began else 0.0
+        seconds = 0.0 if self._began is None else round(self.clock() - self._began, 3)
         counts = {result: self._counts[result] for result in RESULTS.values()}
         self._emit("run_finished", seconds=seconds, **counts)
 
