@@ -23,6 +23,7 @@ GROUPS = (
     "update",
     "push",
     "merge",
+    "sweep",
     "fsck",
     "ci",
     "doctor",

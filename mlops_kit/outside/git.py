@@ -277,6 +277,11 @@ def commit_all(root: Path, message: str) -> str:
     return _must(root, "rev-parse", "HEAD")
 
 
+def create_branch(root: Path, name: str, sha: str) -> None:
+    """Make the branch `name` at a commit. Raises OutsideError when it exists."""
+    _must(root, "branch", "--no-track", "--", name, sha)
+
+
 def merge_file(base: str, yours: str, theirs: str, *, labels: tuple[str, str, str]) -> tuple[str, int]:
     """Merge two changes of one text by lines; return the result and the number of conflicts in it.
 
