@@ -9,10 +9,13 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
-from mlops_kit.spec.yamlfile import resolve_scalar
+from mlops_kit.spec.scalars import resolve_scalar
 
 # Signs that YAML treats in ways of its own (control signs, other line ends, byte order marks) are left to the real parser.
-_STRANGE = re.compile("[^\n -~\u00a1-\u1fff\u2030-\ud7ff\ue000-\ufefe\U00010000-\U0010ffff]")
+_CONTROL = re.compile("[\\0-\\x09\\x0b-\\x1f\\x7f]")
+_STRANGE = (
+    "[^\n -~\u00a1-\u1fff\u2030-\ud7ff\ue000-\ufefe\U00010000-\U0010ffff]"  # compiled when it is needed
+)
 _KEY = re.compile(r"([^\s:#'\"\[\]{}]+(?: [^\s:#'\"\[\]{}]+)*):(?: (.+))?")
 # Most lines: nothing in them needs a second look.
 _SIMPLE = re.compile(
@@ -47,7 +50,7 @@ class _Line(NamedTuple):
 
 def parse_plain_yaml(text: str) -> Any:
     """Return the value of a YAML text of the plain form, a mapping. Raises NotPlainError when it is not certain what the text means."""
-    if _STRANGE.search(text):
+    if _CONTROL.search(text) or not (text.isascii() or re.search(_STRANGE, text) is None):
         raise NotPlainError
     return _read(text)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from mlops_kit.artifacts.plain_yaml import parse_plain_yaml
 from mlops_kit.errors import SpecError
-from mlops_kit.spec.yamlfile import resolve_scalar
+from mlops_kit.spec.scalars import resolve_scalar
 
 MAX_LEAVES = 100_000
 _MARKER = re.compile(rb"^(<{7}|>{7}|={7})( |\r?$)", re.MULTILINE)

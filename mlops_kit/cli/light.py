@@ -19,6 +19,7 @@ LIGHT = {
     "compare": "mlops_kit.cli.compare",
     "generate": "mlops_kit.cli.generate",
     "log": "mlops_kit.cli.log",
+    "run": "mlops_kit.cli.run",
     "why": "mlops_kit.cli.why",
 }
 

@@ -4,41 +4,45 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import typer
+from mlops_kit.cli.light import add_command, argument, option
+
+if TYPE_CHECKING:
+    import typer
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to `app`."""
-    app.command()(run)
+    add_command(app, run)
 
 
 def run(
-    stages: list[str] = typer.Argument(
+    stages: list[str] | None = argument(
         None, help="Stages to bring up to date, with what they need. All by default."
     ),
-    force: bool = typer.Option(False, "--force", "-f", help="Run stages that have not changed, too."),
-    pull: bool = typer.Option(
+    force: bool = option(False, "--force", "-f", help="Run stages that have not changed, too."),
+    pull: bool = option(
         False,
         "--pull",
         help="Fetch missing data from the remote; unchanged stages whose data is not here are skipped.",
     ),
-    hermetic: bool = typer.Option(
+    hermetic: bool = option(
         False,
         "--hermetic",
         help="Confine each stage to what it declares: other files, the network and variables are refused (exit code 6).",
     ),
-    verbose: bool = typer.Option(False, "--verbose", "-v", help="Show everything that the stages print."),
-    as_json: bool = typer.Option(
+    verbose: bool = option(False, "--verbose", "-v", help="Show everything that the stages print."),
+    as_json: bool = option(
         False, "--json", help="Print the result as JSON; progress goes to standard error."
     ),
-    events: str = typer.Option(
+    events: str = option(
         "",
         "--events",
         help="Write what happens to this file, one line of JSON each; `-` for standard output.",
     ),
-    repo: Path = typer.Option(Path(), "--repo", help="Folder of the project."),
-) -> None:
+    repo: Path = option(Path(), "--repo", help="Folder of the project."),
+) -> int:
     """Reproduce the pipeline: only what changed runs. The same as `dvc repro -P`, with progress and a verdict.
 
     Exit codes: 0 done, 3 a KPI is breached, 5 bad data, 6 stale environment or hand-edited generated file, 8 a stage failed.
@@ -74,4 +78,4 @@ def run(
         sys.stdout.write(report_as_json(report))
     else:
         print_report(console, report)
-    raise typer.Exit(int(report.exit_code))
+    return int(report.exit_code)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from mlops_kit.generate.graph import check_stages
 from mlops_kit.generate.notes import plan_notes, stage_notes
 from mlops_kit.generate.plan import Plan, Sources, plan_stages
-from mlops_kit.generate.render import PIPELINE, PROVENANCE, render_pipeline, render_provenance
+from mlops_kit.generate.render import PIPELINE, render_pipeline, render_provenance
+from mlops_kit.spec.names import PROVENANCE
 
 __all__ = [
     "PIPELINE",

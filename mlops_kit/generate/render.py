@@ -7,11 +7,11 @@ from typing import Any
 
 from mlops_kit.generate.packages import Packages
 from mlops_kit.generate.plan import Stage, StageOutput
+from mlops_kit.spec.names import PROVENANCE
 from mlops_kit.spec.yamlfile import dump_yaml
 from mlops_kit.steps.recorded import foreign_modules
 
 PIPELINE = "dvc.yaml"
-PROVENANCE = ".mlops/provenance.yaml"
 
 
 def render_pipeline(stages: Sequence[Stage]) -> str:

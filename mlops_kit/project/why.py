@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mlops_kit.artifacts.freshness import CHANGED, GONE, NOT_RECORDED, Cause, Freshness, StageFreshness
 from mlops_kit.errors import StaleError, UsageError
-from mlops_kit.generate import PIPELINE, PROVENANCE, stage_notes
-from mlops_kit.project.desired import DesiredProject, desired_project
-from mlops_kit.project.write import FileState, edited_error, inspect_files
-from mlops_kit.spec.names import LIFECYCLE
-from mlops_kit.steps.recorded import check_environment, check_recorded
+from mlops_kit.spec.names import LIFECYCLE, PROVENANCE
+
+if TYPE_CHECKING:
+    from mlops_kit.generate.plan import Stage
+    from mlops_kit.project.desired import DesiredProject
 
 _LONGEST = 60
 
@@ -78,19 +79,38 @@ def explain_stages(root: Path, names: Iterable[str] = (), *, plain: bool = False
     Nothing is changed. Raises UsageError for an unknown stage, StaleError when a generated file was edited by hand, SpecError when a
     file cannot be read.
     """
-    desired = desired_project(root) if (root / LIFECYCLE).exists() else None
-    outdated: tuple[str, ...] = ()
-    overlay: dict[str, bytes] = {}
-    if desired is not None and not plain:
-        files = inspect_files(root, {path: desired.files[path] for path in (PIPELINE, PROVENANCE)})
-        if edited := [file.path for file in files if file.state is FileState.EDITED]:
-            raise edited_error(edited)
-        outdated = tuple(file.path for file in files if file.state is not FileState.CURRENT)
-        overlay = {path: desired.files[path].encode() for path in outdated}
+    desired, overlay = _as_run_would_find(root, plain=plain)
     found = Freshness(root, overlay, quiet_comments=not plain).stages()
     wanted = _chosen(found, list(names))
-    explained = tuple(_explain(stage, root, desired, overlay) for stage in wanted)
-    return WhyReport(explained, outdated)
+    plans = {stage.name: stage for stage in desired.plan.stages} if desired else {}
+    explained = tuple(_explain(stage, root, plans, overlay) for stage in wanted)
+    return WhyReport(explained, tuple(overlay))
+
+
+def outdated_files(root: Path) -> dict[str, bytes]:
+    """Return path -> content of the generated pipeline files that `mlops-kit run` would write first at `root`; none where nothing is generated.
+
+    Raises StaleError when one of them was edited by hand, SpecError when a project file cannot be used.
+    """
+    return _as_run_would_find(root, plain=False)[1]
+
+
+def _as_run_would_find(root: Path, *, plain: bool) -> tuple[DesiredProject | None, dict[str, bytes]]:
+    """Return what should be generated and what of it is not so yet; all that loads only in a project that has something to generate."""
+    if not (root / LIFECYCLE).exists():
+        return None, {}
+    from mlops_kit.generate import PIPELINE
+    from mlops_kit.project.desired import desired_project
+    from mlops_kit.project.write import FileState, edited_error, inspect_files
+
+    desired = desired_project(root)
+    if plain:
+        return desired, {}
+    files = inspect_files(root, {path: desired.files[path] for path in (PIPELINE, PROVENANCE)})
+    if edited := [file.path for file in files if file.state is FileState.EDITED]:
+        raise edited_error(edited)
+    outdated = [file.path for file in files if file.state is not FileState.CURRENT]
+    return desired, {path: desired.files[path].encode() for path in outdated}
 
 
 def _chosen(found: tuple[StageFreshness, ...], names: list[str]) -> tuple[StageFreshness, ...]:
@@ -104,9 +124,9 @@ def _chosen(found: tuple[StageFreshness, ...], names: list[str]) -> tuple[StageF
 
 
 def _explain(
-    stage: StageFreshness, root: Path, desired: DesiredProject | None, overlay: Mapping[str, bytes]
+    stage: StageFreshness, root: Path, plans: Mapping[str, Stage], overlay: Mapping[str, bytes]
 ) -> StageReasons:
-    plan = next((s for s in desired.plan.stages if s.name == stage.name), None) if desired else None
+    plan = plans.get(stage.name)
     via = plan.code.via if plan and plan.code else {}
     reasons = [_reason(cause, via) for cause in stage.causes]
     if not stage.causes:
@@ -115,13 +135,21 @@ def _explain(
         ]
     remarks = [f"only comments or layout of {path} changed" for path in stage.quiet]
     remarks += [f"{path} cannot be looked at from here" for path in stage.unknown]
-    remarks += list(stage_notes(plan, root)) if plan else []
+    remarks += _notes(plan, root) if plan else []
     state = "run" if stage.causes else "wait" if stage.upstream else "fresh"
     refusal = _refusal(root, stage.name, overlay) if plan and plan.is_python and state != "fresh" else ""
     return StageReasons(stage.name, state, tuple(reasons), tuple(remarks), refusal)
 
 
+def _notes(plan: Stage, root: Path) -> list[str]:
+    from mlops_kit.generate import stage_notes
+
+    return list(stage_notes(plan, root))
+
+
 def _refusal(root: Path, stage: str, overlay: Mapping[str, bytes]) -> str:
+    from mlops_kit.steps.recorded import check_environment, check_recorded
+
     try:
         if PROVENANCE in overlay:
             check_recorded(overlay[PROVENANCE].decode(), stage)

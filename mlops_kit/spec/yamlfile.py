@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,17 +9,11 @@ from typing import Any
 import yaml
 
 from mlops_kit.errors import SpecError
+from mlops_kit.spec.scalars import resolve_scalar
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 40
 Path = tuple[str | int, ...]
-
-_NULLS = {"", "~", "null", "Null", "NULL"}
-_BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-_INTEGER = re.compile(r"[-+]?[0-9]+")
-_BASED = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_SPECIAL = {".inf": float("inf"), "-.inf": float("-inf"), "+.inf": float("inf"), ".nan": float("nan")}
 
 
 @dataclass(frozen=True)
@@ -132,24 +125,6 @@ class _Composer:
 
 def _line(event: Any) -> int:
     return int(event.start_mark.line) + 1
-
-
-def resolve_scalar(text: str) -> str | int | float | bool | None:
-    """Return the value of a plain (unquoted) scalar by the core schema of YAML 1.2.
-
-    `yes`, `no`, `on`, `off`, dates and `12:30` are texts.
-    """
-    if text in _NULLS:
-        return None
-    if text in _BOOLEANS:
-        return _BOOLEANS[text]
-    if _INTEGER.fullmatch(text) and len(text) < 400:
-        return int(text)
-    if _BASED.fullmatch(text):
-        return int(text, 0)
-    if text.lower() in _SPECIAL:
-        return _SPECIAL[text.lower()]
-    return float(text) if _FLOAT.fullmatch(text) else text
 
 
 class _Dumper(yaml.SafeDumper):

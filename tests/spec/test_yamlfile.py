@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlops_kit.errors import SpecError
-from mlops_kit.spec.yamlfile import MAX_DEPTH, compose_yaml, dump_yaml, parse_yaml, resolve_scalar
+from mlops_kit.spec.scalars import resolve_scalar
+from mlops_kit.spec.yamlfile import MAX_DEPTH, compose_yaml, dump_yaml, parse_yaml
 
 texts = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), max_size=20)
 scalars = (

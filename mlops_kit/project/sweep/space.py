@@ -9,7 +9,7 @@ from itertools import product
 from random import Random
 
 from mlops_kit.errors import UsageError
-from mlops_kit.spec.yamlfile import resolve_scalar
+from mlops_kit.spec.scalars import resolve_scalar
 
 Value = str | int | float | bool | None
 Point = Mapping[str, Value]
