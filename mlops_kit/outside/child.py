@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 
@@ -49,4 +51,18 @@ class Child(Protocol):
 
     def close(self) -> None:
         """Free what is held for it; does not end it."""
+        ...
+
+
+class WarmStarter(Protocol):
+    """Something that starts Python programs faster than afresh, where nobody could tell the difference."""
+
+    def start(
+        self, argv: Sequence[str], *, cwd: Path, environment: Mapping[str, str], stdout: int
+    ) -> Child | None:
+        """Start the program `argv`; None, and nothing has happened, where it has to be started afresh."""
+        ...
+
+    def close(self) -> None:
+        """End what is needed for it and every program that still runs."""
         ...

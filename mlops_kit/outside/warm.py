@@ -6,6 +6,7 @@ folder are refused here; a local module that hides an imported one, streams of a
 
 from __future__ import annotations
 
+import copy
 import marshal
 import os
 import re
@@ -107,9 +108,11 @@ class WarmServer:
         self._mask = os.umask(0)
         os.umask(self._mask)
         self._process: subprocess.Popen[bytes] | None = None
+        self._open = False
         if not can_start_warm():
             return
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._names = tuple(preload)
         command = [python, "-c", _BOOT, str(_SERVER), "0", *preload]
         try:
             # Fd 1 is the socket: the warden hands on the first three descriptors alone.
@@ -123,6 +126,7 @@ class WarmServer:
         finally:
             theirs.close()
         self._control.setblocking(False)
+        self._open = self._process is not None
 
     @property
     def pid(self) -> int:
@@ -136,7 +140,7 @@ class WarmServer:
 
         Returns None, and has done nothing, when a fork could be told from a fresh process or the server is gone.
         """
-        if self._process is None or not self._fits(argv, cwd, environment):
+        if not self._open or not self._fits(argv, cwd, environment):
             return None
         request = {
             "argv": list(argv),
@@ -161,11 +165,31 @@ class WarmServer:
         names = {*environment, *self._environment} - OF_STAGES
         return same and all(environment.get(name) == self._environment.get(name) for name in names)
 
+    def branch(self, preload: Sequence[str]) -> WarmServer | None:
+        """Return a server that is a fork of this one and imports `preload` as well; None when this one is gone. It ends with this one."""
+        if not self._open:
+            return None
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        names = [*self._names, *preload]
+        try:
+            socket.send_fds(self._control, [marshal.dumps({"branch": names}, 2)], [theirs.fileno()])
+        except OSError:
+            ours.close()
+            return None
+        finally:
+            theirs.close()
+        ours.setblocking(False)
+        made = copy.copy(self)
+        made._control, made._names, made._process = ours, tuple(names), None  # noqa: SLF001 - one of us
+        return made
+
     def close(self) -> None:
         """End the server and every program that still runs in a fork of it."""
+        if self._open:
+            self._control.close()
+        self._open = False
         if self._process is None:
             return
-        self._control.close()
         assert self._process.stdin is not None
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=CLOSE_SECONDS)

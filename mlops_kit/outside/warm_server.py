@@ -5,7 +5,8 @@ modules in C is imported here, and these are taken out of `sys.modules` again: a
 asked for. One thread; standard library only; any Python from 3.10 on, it may not be ours.
 
 Descriptor 1 is the control socket (SEQPACKET). A request is a marshalled dict with two descriptors: a channel, on which `started PID warm`
-(or `cold`) and `ended STATUS USER SYSTEM PEAK` are told, and the program's output. When the control socket closes, all ends.
+(or `cold`) and `ended STATUS USER SYSTEM PEAK` are told, and the program's output; or `branch`, with the control socket of a fork that imports
+more. When the control socket closes, all ends.
 """
 
 # pathlib and contextlib would stand in `sys.modules` of every program.
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 MAX_REQUEST = 1 << 17
 GRACE_SECONDS = 3.0
+OWN = "mlops_kit"
 # jemalloc (in pyarrow) purges inline where its thread is gone; it has handlers for forks.
 _FORK_AWARE = (b"jemalloc_bg_thd",)
 _RESTARTS = 4
@@ -82,6 +84,7 @@ class _Server:
         self._poll = select.poll()
         self._poll.register(self._control.fileno(), select.POLLIN)
         self._children: dict[int, tuple[int, Any]] = {}
+        self._noises = 0
         self._unfit = ""
 
     def preload(self, names: list[str], restarts: int) -> None:
@@ -89,8 +92,11 @@ class _Server:
         if sys.gettrace() or sys.getprofile() or any(os.environ.get(name) for name in _INTERACTIVE):
             self._unfit = "python is observed"
             names = []
+        self._noises = os.fstat(self._noise).st_size
         sys.meta_path.append(self._misses)
         for name in names:
+            if not _is_installed(name):
+                continue
             try:
                 _import(name)
             except Exception:  # noqa: BLE001,S110 - the program meets it where it imports the module itself
@@ -107,7 +113,7 @@ class _Server:
     def _complaint(self) -> str:
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
-        if os.fstat(self._noise).st_size:
+        if os.fstat(self._noise).st_size > self._noises:
             return "it prints while it is imported"
         if sys.gettrace() or sys.getprofile():
             return "it observes"
@@ -139,7 +145,11 @@ class _Server:
                 message, descriptors = self._receive()
                 if not message:
                     self._end()
-                program = self._start(self._marshal.loads(message), *descriptors)
+                request = self._marshal.loads(message)
+                if "branch" in request:
+                    self._branch(request["branch"], *descriptors)
+                    break
+                program = self._start(request, *descriptors)
                 if program is not None:
                     return program
 
@@ -166,16 +176,48 @@ class _Server:
         if pid == 0:
             return self._become(request, told, output)
         os.close(output)
-        descriptor = os.pidfd_open(pid)
-        self._children[descriptor] = (pid, told)
-        self._poll.register(descriptor, self._select.POLLIN)
+        self._add(pid, told)
         return None
+
+    def _branch(self, names: list[str], control: int) -> None:
+        """Let a fork import more than this process has, and serve at the socket `control`."""
+        theirs = self._sockets.socket(fileno=control)
+        try:
+            pid = _fork()
+        except OSError:
+            pid = -1
+        if pid:
+            theirs.close()
+            if pid > 0:
+                self._add(pid, None)
+            return
+        os.setsid()
+        self._leave()
+        self._control, self._pid, self._children = theirs, os.getpid(), {}
+        self._poll = self._select.poll()
+        self._poll.register(theirs.fileno(), self._select.POLLIN)
+        self.preload(names, 0)
+
+    def _add(self, pid: int, channel: Any) -> None:
+        descriptor = os.pidfd_open(pid)
+        self._children[descriptor] = (pid, channel)
+        self._poll.register(descriptor, self._select.POLLIN)
+
+    def _leave(self) -> None:
+        """Let go, in a fork, of what belongs to the server that it is of."""
+        for descriptor, (_, other) in self._children.items():
+            os.close(descriptor)
+            if other is not None:
+                other.close()
+        self._control.close()
 
     def _report(self, descriptor: int) -> None:
         pid, channel = self._children.pop(descriptor)
         self._poll.unregister(descriptor)
         os.close(descriptor)
         _, status, used = os.wait4(pid, 0)
+        if channel is None:
+            return
         line = f"ended {status} {used.ru_utime} {used.ru_stime} {used.ru_maxrss * 1024}\n"
         try:
             channel.send(line.encode())
@@ -219,13 +261,10 @@ class _Server:
             os.dup2(source, target)
         if reason:
             _exec(request)
-        for descriptor, (_, other) in self._children.items():
-            os.close(descriptor)
-            other.close()
+        self._leave()
         for number in (null, output, self._noise):
             os.close(number)
         channel.close()
-        self._control.close()
         _set_process(request)
         if not getattr(sys.flags, "safe_path", False):
             sys.path.insert(0, first)
@@ -237,6 +276,8 @@ class _Server:
             return "streams of a terminal"
         if argv[1] != "-m" and not os.path.isfile(argv[1]):
             return "no such file"
+        if argv[1] == "-m" and (argv[2] in sys.modules or argv[2] + ".__main__" in sys.modules):
+            return "it is imported already"
         if getattr(sys.flags, "safe_path", False):
             return ""
         for name, package in _modules_in(folder, {*sys.modules, *self._misses.names}):
@@ -278,14 +319,29 @@ def _import(name: str) -> None:
             return
 
 
+def _is_installed(name: str) -> bool:
+    """Return whether the package of `name` comes with Python, is installed, or is our own: no code of a project runs here."""
+    top = name.partition(".")[0]
+    for finder in sys.meta_path:
+        spec = finder.find_spec(top, None)
+        if spec is not None:
+            places = [spec.origin, *(spec.submodule_search_locations or ())]
+            return top == OWN or all(_is_library(place) for place in places if place)
+    return False
+
+
+def _is_library(place: str) -> bool:
+    standard = os.path.dirname(os.__file__) + os.sep
+    return place in ("built-in", "frozen") or place.startswith(standard) or "-packages" in place
+
+
 def _foreign(startup: frozenset[str]) -> str:
     """Return a module that is neither Python's nor an installed package's, whose file may change while stages run; else nothing."""
-    standard = os.path.dirname(os.__file__) + os.sep
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
-        if name in startup or not isinstance(file, str) or name.partition(".")[0] == "mlops_kit":
+        if name in startup or not isinstance(file, str) or name.partition(".")[0] == OWN:
             continue
-        if not file.startswith(standard) and "site-packages" not in file and "dist-packages" not in file:
+        if not _is_library(file):
             return name
     return ""
 
