@@ -83,6 +83,8 @@ class DvcConfig:
     """Remote that is used when none is named; empty when none is set."""
     versioned: frozenset[str] = frozenset()
     """Remotes that keep versions of files by path (`version_aware`, `worktree`) instead of objects."""
+    cache_types: tuple[str, ...] = ()
+    """How files get from the cache into the work tree, best first: `reflink`, `hardlink`, `symlink`, `copy`; empty where not set."""
 
 
 def read_pipeline(
@@ -257,13 +259,14 @@ def read_config(*texts: str) -> DvcConfig:
                 verify.add(name)
             if any(parser.getboolean(section, key, fallback=False) for key in ("version_aware", "worktree")):
                 versioned.add(name)
-    default = parser.get("core", "remote", fallback="")
+    types = parser.get("cache", "type", fallback="").replace(" ", "").strip(",")
     return DvcConfig(
         parser.get("cache", "dir", fallback="cache"),
         remotes,
         frozenset(verify),
-        default,
+        parser.get("core", "remote", fallback=""),
         frozenset(versioned),
+        tuple(types.split(",")) if types else (),
     )
 
 

@@ -23,6 +23,7 @@ GROUPS = (
     "diff",
     "update",
     "push",
+    "pull",
     "merge",
     "fsck",
     "ci",

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from mlops_kit.errors import OutsideError
 from mlops_kit.outside.stream import stream_command
 
 
@@ -99,6 +100,16 @@ def materialize(root: Path, paths: Sequence[str]) -> tuple[str, ...]:
             _dvc(root, [*command, "--", *missing], lambda line: None)
             missing = [path for path in missing if not (root / path).exists()]
     return tuple(missing)
+
+
+def checkout(root: Path, paths: Sequence[str]) -> None:
+    """Put recorded outputs from the cache into the work tree, over what is there. Raises OutsideError when DVC cannot."""
+    lines: list[str] = []
+    if _dvc(root, ["checkout", "--quiet", "--force", "--", *paths], lines.append) != 0:
+        raise OutsideError(
+            f"dvc checkout did not end well: {lines[-1] if lines else 'no message'}",
+            fix=f"dvc checkout {paths[0]}",
+        )
 
 
 def missing_plugin(complaint: str) -> str:
