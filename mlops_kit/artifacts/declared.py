@@ -11,6 +11,7 @@ from typing import Any
 
 from mlops_kit.artifacts.belonging import pipeline_files
 from mlops_kit.artifacts.dvcfiles import LockedStage, move_stages, read_dvc_file, read_lock, read_pipeline
+from mlops_kit.artifacts.lock_damage import refuse_damaged_lock
 from mlops_kit.artifacts.templating import DEFAULT_PARAMS
 from mlops_kit.artifacts.trees import WorkTree
 from mlops_kit.artifacts.values import load_foreign_yaml
@@ -142,6 +143,7 @@ class PresentTree(WorkTree):
 
     def __init__(self, root: Path, overlay: Mapping[str, bytes]) -> None:
         super().__init__(root)
+        self.root = root
         self._overlay = overlay
         self._present = frozenset({*git.known_files(root), *overlay, "dvc.yaml", "dvc.lock"})
 
@@ -187,6 +189,7 @@ def _read_file(
     where = posixpath.join(folder, "dvc.lock")
     locked: dict[str, LockedStage] = {}
     if (lock := tree.read_one(where)) is not None:
+        refuse_damaged_lock(tree.root, where, lock)
         locked = move_stages(read_lock(lock, folder, where), folder, pipeline.bases)
     prefix = f"{folder}/dvc.yaml:" if folder else ""
     stages = {

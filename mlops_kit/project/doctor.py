@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,10 +11,12 @@ from pathlib import Path
 
 from mlops_kit import __version__
 from mlops_kit.artifacts.dvcfiles import read_config, read_lock
+from mlops_kit.artifacts.lock_damage import refuse_damaged_lock
 from mlops_kit.artifacts.store import open_store
 from mlops_kit.errors import ExitCode, MlopsKitError
 from mlops_kit.outside import git
 from mlops_kit.outside.distributions import describe_mismatch, version_of
+from mlops_kit.outside.run_lock import run_holder
 from mlops_kit.project.desired import desired_files, desired_project
 from mlops_kit.project.lint import lint_project
 from mlops_kit.project.merging import driver_program, is_conflicted, unattributed
@@ -221,6 +224,15 @@ def _merging(root: Path) -> tuple[Health, str, str]:
     return _ok()
 
 
+def _locks(root: Path) -> tuple[Health, str, str]:
+    files = [path for path in git.known_files(root) if posixpath.basename(path) == "dvc.lock"]
+    for path in files:
+        if (root / path).is_file():
+            refuse_damaged_lock(root, path, (root / path).read_bytes())
+    holder = run_holder(root)
+    return _ok(f"{len(files)} lock files" + (f"; {holder} is running stages now" if holder else ""))
+
+
 def _bytecode(root: Path) -> tuple[Health, str, str]:
     del root
     if os.environ.get("PYTHONDONTWRITEBYTECODE"):
@@ -240,6 +252,7 @@ CHECKS = (
     Check("followed", "what the steps use can be read off their code", _followed),
     Check("environment", "installed packages are the recorded ones", _environment, ExitCode.STALE),
     Check("remote", "DVC remote", _remote),
+    Check("locks", "what has run is recorded whole", _locks, ExitCode.REFUSED),
     Check("content", "every recorded output can be had", _content, ExitCode.OUTSIDE),
     Check("lint", "steps write the same bytes again", _lint),
     Check("merging", "git merges dvc.lock and metrics by stages", _merging, ExitCode.REFUSED),
