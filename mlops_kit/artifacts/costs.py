@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from mlops_kit.artifacts.dvcfiles import LockedStage
 from mlops_kit.artifacts.run_history import StageRun, decode_record, encode_record
 from mlops_kit.artifacts.statcache import replace_text
 from mlops_kit.artifacts.store import open_store
@@ -48,9 +49,21 @@ def keep_cost(cache: Path, record: StageRun) -> bool:
 def read_costs(root: Path, keys: Iterable[str]) -> Mapping[str, StageRun]:
     """Return key -> what the stage cost when it last ran, for those of `keys` of which the cache of the project at `root` knows it."""
     wanted = sorted({key for key in keys if _is_key(key)})
-    folders = [folder for folder in open_store(root).folders if (folder / FOLDER).is_dir()] if wanted else []
+    folders = _folders(root) if wanted else []
     found = {key: _read(folders, key) for key in wanted}
     return {key: cost for key, cost in found.items() if cost is not None}
+
+
+def known_costs(root: Path, locked: Mapping[str, LockedStage]) -> Mapping[str, StageRun]:
+    """Return stage -> what the run that its lock entry records has cost, for those of `locked` of which the cache knows it."""
+    folders = _folders(root)
+    keys = {name: cost_key(stage.entry) for name, stage in locked.items()} if folders else {}
+    found = {name: _read(folders, key) for name, key in keys.items() if key}
+    return {name: cost for name, cost in found.items() if cost is not None}
+
+
+def _folders(root: Path) -> list[Path]:
+    return [folder for folder in open_store(root).folders if (folder / FOLDER).is_dir()]
 
 
 def _read(folders: Iterable[Path], key: str) -> StageRun | None:

@@ -11,6 +11,7 @@ GROUPS = (
     "adopt",
     "run",
     "why",
+    "stats",
     "compare",
     "log",
     "sweep",

@@ -20,6 +20,7 @@ LIGHT = {
     "generate": "mlops_kit.cli.generate",
     "log": "mlops_kit.cli.log",
     "run": "mlops_kit.cli.run",
+    "stats": "mlops_kit.cli.stats",
     "why": "mlops_kit.cli.why",
 }
 

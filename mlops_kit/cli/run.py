@@ -11,6 +11,8 @@ from mlops_kit.cli.light import add_command, argument, option
 if TYPE_CHECKING:
     import typer
 
+    from mlops_kit.project.run import RunOptions
+
 
 def register(app: typer.Typer) -> None:
     """Add the command to `app`."""
@@ -36,11 +38,7 @@ def run(
     as_json: bool = option(
         False, "--json", help="Print the result as JSON; progress goes to standard error."
     ),
-    events: str = option(
-        "",
-        "--events",
-        help="Write what happens to this file, one line of JSON each; `-` for standard output.",
-    ),
+    events: str = option("", "--events", help="File for what happens, one JSON object a line; `-`: stdout."),
     repo: Path = option(Path(), "--repo", help="Folder of the project."),
 ) -> int:
     """Reproduce the pipeline: only what changed runs. The same as `dvc repro -P`, with progress and a verdict.
@@ -59,19 +57,25 @@ def run(
 
         mlops-kit run --events - | jq -c 'select(.event == "stage_finished")'
     """
+    from mlops_kit.project.run import RunOptions
+
+    options = RunOptions(targets=tuple(stages or ()), force=force, pull=pull, hermetic=hermetic)
+    return _run(repo.resolve(), options, verbose=verbose, events=events, as_json=as_json)
+
+
+def _run(root: Path, options: RunOptions, *, verbose: bool, events: str, as_json: bool) -> int:
     from rich.console import Console
 
     from mlops_kit.cli.run_report import print_report, report_as_json
     from mlops_kit.cli.watching import watching
     from mlops_kit.engines.watching import Overheard
-    from mlops_kit.project.run import RunOptions, run_project
+    from mlops_kit.project.run import run_project
 
     console = Console(stderr=as_json or events == "-")
-    options = RunOptions(targets=tuple(stages or ()), force=force, pull=pull, hermetic=hermetic)
     with watching(console, verbose=verbose, events=events, as_json=as_json) as watcher:
         heard = Overheard(watcher)
         try:
-            report = run_project(repo.resolve(), options, on_event=heard.event, on_line=heard.line)
+            report = run_project(root, options, on_event=heard.event, on_line=heard.line)
         finally:
             heard.finish()
     if as_json:
