@@ -10,6 +10,7 @@ GROUPS = (
     "init",
     "adopt",
     "run",
+    "plan",
     "why",
     "stats",
     "compare",

@@ -19,6 +19,7 @@ LIGHT = {
     "compare": "mlops_kit.cli.compare",
     "generate": "mlops_kit.cli.generate",
     "log": "mlops_kit.cli.log",
+    "plan": "mlops_kit.cli.plan",
     "run": "mlops_kit.cli.run",
     "stats": "mlops_kit.cli.stats",
     "why": "mlops_kit.cli.why",
