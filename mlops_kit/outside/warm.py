@@ -28,19 +28,22 @@ OF_STAGES = frozenset({"DVC_STAGE", "DVC_ROOT", "PWD", "OLDPWD", "SHLVL", "_"})
 _PYTHON = re.compile(r"python(\d(\.\d+)?)?")
 _SHELL_SIGNS = re.compile(r"[$`\\|&;<>()*?\[\]{}~!#\n\r\t\0]")
 _SERVER = Path(__file__).with_name("warm_server.py")
+_FORK = Path(__file__).with_name("warm_fork.py")
 _BOOT = """\
 _pristine = dict(globals())
 import sys
 if not getattr(sys.flags, "safe_path", False):
     del sys.path[0]
-_server = {"__name__": "warm_server"}
-with open(sys.argv[1], "rb") as _file:
-    exec(compile(_file.read(), "<warm start>", "exec"), _server)
-_function, _arguments = _server["serve"](_pristine)
+_modules = frozenset(sys.modules)
+_server, _fork = type(sys)("warm_server"), type(sys)("warm_fork")
+for _module, _path in ((_server, sys.argv[1]), (_fork, sys.argv[2])):
+    with open(_path, "rb") as _file:
+        exec(compile(_file.read(), "<warm start>", "exec"), _module.__dict__)
+_function, _arguments = _server.serve(_pristine, _modules, _fork)
 try:
     _function(*_arguments)
 except BaseException as error:
-    _server["undress"](error)
+    _fork.undress(error, _function)
     raise
 """
 CLOSE_SECONDS = 10.0
@@ -113,7 +116,9 @@ class WarmServer:
             return
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._names = tuple(preload)
-        command = [python, "-c", _BOOT, str(_SERVER), "0", *preload]
+        # The warden is a Python too, and adds a locale to its environment where there is none.
+        plain = [] if "LC_CTYPE" in environment else ["env", "-u", "LC_CTYPE"]
+        command = [*plain, python, "-c", _BOOT, str(_SERVER), str(_FORK), "0", *preload]
         try:
             # Fd 1 is the socket: the warden hands on the first three descriptors alone.
             self._process = subprocess.Popen(

@@ -10,7 +10,7 @@ more. When the control socket closes, all ends.
 """
 
 # pathlib and contextlib would stand in `sys.modules` of every program.
-# ruff: noqa: PTH109, PTH113, PTH118, PTH120, PTH123, PTH208, SLF001, SIM105
+# ruff: noqa: PTH109, PTH120, PTH123, PTH208, SIM105
 
 from __future__ import annotations
 
@@ -41,18 +41,22 @@ _INTERACTIVE = (
 )
 
 
-def serve(pristine: dict[str, Any]) -> Program:
+def serve(pristine: dict[str, Any], started: frozenset[str], fresh: types.ModuleType) -> Program:
     """Serve until the control socket closes. Returns in forks only, with the function that runs the program.
 
-    `pristine` is what a new `__main__` holds. The arguments of this process are the number of restarts so far and the modules to import.
+    `pristine` is what a new `__main__` holds, `started` are the modules that Python itself imports at its start,
+    `fresh` is `warm_fork.py`. The arguments of this process are the number of restarts so far and the modules to import.
     """
-    started = frozenset(sys.modules)
-    server = _Server(pristine, started)
-    for name in set(sys.modules) - started:
-        del sys.modules[name]
-    restarts, *names = sys.argv[2:]
+    server = _Server(pristine, started, fresh)
+    _forget_modules(started)
+    restarts, *names = sys.argv[3:]
     server.preload(names, int(restarts))
     return server.loop()
+
+
+def _forget_modules(kept: frozenset[str]) -> None:
+    for name in set(sys.modules) - kept:
+        del sys.modules[name]
 
 
 class _Misses:
@@ -67,14 +71,14 @@ class _Misses:
 
 
 class _Server:
-    def __init__(self, pristine: dict[str, Any], started: frozenset[str]) -> None:
+    def __init__(self, pristine: dict[str, Any], started: frozenset[str], fresh: types.ModuleType) -> None:
         import _socket
         import gc
         import marshal
         import select
 
         self._gc, self._marshal, self._select, self._sockets = gc, marshal, select, _socket
-        self._pristine, self._startup = pristine, started
+        self._pristine, self._startup, self._fresh = pristine, started, fresh
         self._misses = _Misses()
         self._pid = os.getpid()
         self._control = _socket.socket(fileno=os.dup(1))
@@ -85,6 +89,7 @@ class _Server:
         self._poll.register(self._control.fileno(), select.POLLIN)
         self._children: dict[int, tuple[int, Any]] = {}
         self._noises = 0
+        self._loaded = started
         self._unfit = ""
 
     def preload(self, names: list[str], restarts: int) -> None:
@@ -106,6 +111,7 @@ class _Server:
             if complaint := self._complaint():
                 self._restart(name, complaint, [other for other in names if other != name], restarts + 1)
         sys.meta_path.remove(self._misses)
+        self._loaded = frozenset(sys.modules)
         self._gc.collect()
         self._gc.freeze()
         self._control.send(f"ready {len(names)}".encode())
@@ -133,7 +139,7 @@ class _Server:
         self._control.send(f"without {without}: {complaint}".encode())
         os.dup2(self._control.fileno(), 1)
         kept = names if restarts < _RESTARTS else []
-        os.execv(sys.executable, [*sys.orig_argv[:4], str(restarts), *kept])  # noqa: S606 - no shell
+        os.execv(sys.executable, [*sys.orig_argv[:5], str(restarts), *kept])  # noqa: S606 - no shell
 
     def loop(self) -> Program:
         """Answer requests and report ends, for ever; return in a fork."""
@@ -249,8 +255,10 @@ class _Server:
             os.setsid()
             os.chdir(request["cwd"])
             os.umask(request["umask"])
-            first = _first_place(request["argv"], os.getcwd())
-            reason = self._unfit or self._difference(request["argv"], first, output)
+            first = self._fresh.first_place(request["argv"], os.getcwd())
+            reason = self._unfit or self._fresh.find_difference(
+                request["argv"], first, output, self._startup, self._misses.names
+            )
             channel.send(f"started {os.getpid()} {'cold' if reason else 'warm'}\n".encode())
         except BaseException:  # noqa: BLE001 - nothing of the program has happened yet, and nothing of the server may happen here
             os._exit(1)
@@ -260,41 +268,15 @@ class _Server:
         for source, target in ((null, 0), (output, 1), (output, 2)):
             os.dup2(source, target)
         if reason:
-            _exec(request)
+            self._fresh.start_afresh(request)
         self._leave()
         for number in (null, output, self._noise):
             os.close(number)
         channel.close()
-        _set_process(request)
-        if not getattr(sys.flags, "safe_path", False):
-            sys.path.insert(0, first)
-        return _program(request["argv"], self._pristine)
-
-    def _difference(self, argv: list[str], folder: str, output: int) -> str:
-        """Return why the program would notice that it was not started afresh; empty when it would not."""
-        if os.isatty(output):
-            return "streams of a terminal"
-        if argv[1] != "-m" and not os.path.isfile(argv[1]):
-            return "no such file"
-        if argv[1] == "-m" and (argv[2] in sys.modules or argv[2] + ".__main__" in sys.modules):
-            return "it is imported already"
-        if getattr(sys.flags, "safe_path", False):
-            return ""
-        for name, package in _modules_in(folder, {*sys.modules, *self._misses.names}):
-            if name in self._misses.names:
-                return f"{name} is there"
-            if package == "folder" or name in self._startup or name in sys.builtin_module_names:
-                continue
-            module = sys.modules[name]
-            spec = getattr(module, "__spec__", None)
-            file = getattr(module, "__file__", None) or ""
-            if getattr(spec, "origin", "") == "frozen" or os.path.dirname(file) in (
-                folder,
-                f"{folder}/{name}",
-            ):
-                continue
-            return f"{name} hides another"
-        return ""
+        _forget_modules(self._loaded)  # what this process needed since
+        self._fresh.set_process(request, first)
+        program: Program = self._fresh.find_program(request, self._pristine)
+        return program
 
 
 def _fork() -> int:
@@ -353,123 +335,3 @@ def _threads() -> int:
         with open(f"/proc/self/task/{task}/comm", "rb") as file:
             found += file.read().strip() not in _FORK_AWARE
     return found
-
-
-def _modules_in(folder: str, wanted: set[str]) -> list[tuple[str, str]]:
-    """Return those of `wanted` that importing would find in `folder`, each with `module` or, where a regular module elsewhere would win, `folder`."""
-    found: list[tuple[str, str]] = []
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                stem, dot, _ = entry.name.partition(".")
-                if stem not in wanted or (dot and not entry.name.endswith((".py", ".pyc", ".so"))):
-                    continue
-                if dot or not entry.is_dir():
-                    found += [(stem, "module")] if dot else []
-                else:
-                    regular = any(name.startswith("__init__.") for name in os.listdir(entry.path))
-                    found.append((stem, "module" if regular else "folder"))
-    except OSError:
-        pass
-    return found
-
-
-def _first_place(argv: list[str], cwd: str) -> str:
-    """Return the folder in which the program's modules are looked for first."""
-    return cwd if argv[1] == "-m" else os.path.dirname(os.path.realpath(os.path.join(cwd, argv[1])))
-
-
-def _exec(request: dict[str, Any]) -> None:
-    """Become a fresh process."""
-    import signal
-
-    for name in ("SIGPIPE", "SIGXFSZ"):
-        signal.signal(getattr(signal, name), signal.SIG_DFL)
-    try:
-        os.execve(sys.executable, request["argv"], request["environment"])  # noqa: S606 - no shell
-    finally:
-        os._exit(127)
-
-
-def _set_process(request: dict[str, Any]) -> None:
-    """Set what a program can ask about its process, and what libraries keep from the time of their import."""
-    os.environ.clear()
-    os.environ.update(request["environment"])
-    sys.argv[:] = request["argv"][1:]
-    sys.orig_argv[:] = request["argv"]
-    _open_streams()
-    modules = sys.modules
-    if "numpy.random" in modules:
-        modules["numpy.random"].seed()
-    if "multiprocessing.process" in modules:
-        process = modules["multiprocessing.process"].current_process()
-        process.authkey = os.urandom(32)
-    if "logging" in modules:
-        import time
-
-        logging: Any = modules["logging"]
-        logging._startTime = time.time_ns() if isinstance(logging._startTime, int) else time.time()
-
-
-def _open_streams() -> None:
-    """Make the three streams new as Python does at its start: those of this process were made for other kinds of files."""
-    import io
-
-    for number, name, old in ((0, "stdin", sys.stdin), (1, "stdout", sys.stdout), (2, "stderr", sys.stderr)):
-        writes = number > 0
-        bare = writes and bool(os.environ.get("PYTHONUNBUFFERED"))
-        below: Any = open(number, "wb" if writes else "rb", buffering=0 if bare else -1, closefd=False)  # noqa: SIM115
-        (below if bare else below.raw).name = f"<{name}>"
-        fresh: Any = io.TextIOWrapper(
-            below, old.encoding, old.errors, "\n" if writes else None,
-            line_buffering=not bare and (os.isatty(number) or number == 2), write_through=bare,
-        )  # fmt: skip
-        fresh.mode = "w" if writes else "r"
-        setattr(sys, name, fresh)
-        setattr(sys, f"__{name}__", fresh)
-
-
-def _program(argv: list[str], pristine: dict[str, Any]) -> Program:
-    """Return the function, with its arguments, that runs the program as `python` itself does."""
-    main = type(sys)("__main__")
-    main.__dict__.update(pristine)
-    if "__annotations__" in pristine:
-        main.__annotations__ = {}
-    sys.modules["__main__"] = main
-    if argv[1] == "-m":
-        sys.argv[0] = "-m"
-        name = argv[2]
-        del sys.argv[1]
-        import runpy
-
-        return runpy._run_module_as_main, (name,)  # type: ignore[attr-defined]
-    return _file_program(os.path.join(os.getcwd(), argv[1].removeprefix("./")), main)
-
-
-def _file_program(file: str, main: types.ModuleType) -> Program:
-    from importlib.machinery import SourceFileLoader
-
-    main.__dict__.update(__file__=file, __cached__=None, __loader__=SourceFileLoader("__main__", file))
-    with open(file, "rb") as stream:
-        source = stream.read()
-    try:
-        return exec, (compile(source, file, "exec", 0, True), main.__dict__)
-    except Exception as error:  # noqa: BLE001 - what is no program is told like any other error of it
-        return _raise, (error,)
-
-
-def _raise(error: Exception) -> None:
-    raise error
-
-
-def undress(error: BaseException) -> None:
-    """Let the traceback that Python prints for `error` begin in the program, as that of a fresh process does."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_frame.f_code.co_filename in ("<string>", "<warm start>"):
-        trace = trace.tb_next
-    hook = sys.excepthook
-
-    def show(kind: Any, value: Any, _: Any) -> None:
-        hook(kind, value.with_traceback(trace), trace)
-
-    sys.excepthook = show
