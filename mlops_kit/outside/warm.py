@@ -22,6 +22,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from mlops_kit.outside.child import Ended
+from mlops_kit.outside.tree import descendants
 
 # What differs from stage to stage and from shell to shell, and what no library looks at while it is imported.
 OF_STAGES = frozenset({"DVC_STAGE", "DVC_ROOT", "PWD", "OLDPWD", "SHLVL", "_"})
@@ -243,8 +244,7 @@ class WarmChild:
         if not self.pid:
             self._pending.append(number)
         elif self._ended is None:
-            with suppress(OSError):
-                os.killpg(self.pid, number)
+            self._send(number)
 
     def close(self) -> None:
         """Close the channel."""
@@ -254,8 +254,7 @@ class WarmChild:
         if words[0] == "started":
             self.pid, self.warm = int(words[1]), words[2] == "warm"
             for number in self._pending:
-                with suppress(OSError):
-                    os.killpg(self.pid, number)
+                self._send(number)
         elif words[0] == "ended":
             seconds = time.monotonic() - self._start
             code = os.waitstatus_to_exitcode(int(words[1]))
@@ -263,8 +262,16 @@ class WarmChild:
                 code, seconds, float(words[2]) + float(words[3]), int(words[4]), bool(self.pid)
             )
 
+    def _send(self, number: int) -> None:
+        """Signal the group, and what is below it in groups of its own where that is to end."""
+        below = descendants(self.pid) if number in (signal.SIGTERM, signal.SIGKILL) else []
+        with suppress(OSError):
+            os.killpg(self.pid, number)
+        for pid in below:
+            with suppress(OSError):
+                os.kill(pid, number)
+
     def _lost(self) -> Ended:
         if self.pid:
-            with suppress(OSError):
-                os.killpg(self.pid, signal.SIGKILL)
+            self._send(signal.SIGKILL)
         return Ended(-signal.SIGKILL, time.monotonic() - self._start, started=bool(self.pid))

@@ -2,58 +2,21 @@
 
 from __future__ import annotations
 
-import os
-import select
 import shutil
 import subprocess
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
-from mlops_kit.outside.child import Ended
-from mlops_kit.outside.warm import WarmServer, can_start_warm, python_program, shell_environment
+from mlops_kit.outside.warm import can_start_warm, python_program, shell_environment
 from tests.support.programs import AS_MODULES, PROGRAMS
+from tests.support.warm_lab import Lab
 
 pytestmark = pytest.mark.skipif(not can_start_warm(), reason="forks, pidfd and memfd of Linux")
 
 PRELOAD = ("json", "csv", "random", "logging", "multiprocessing.pool", "numpy")
-
-
-class Lab:
-    """A folder with programs, and one server for all of them."""
-
-    def __init__(self, folder: Path, preload: Sequence[str], **variables: str) -> None:
-        self.folder = folder
-        path = os.pathsep.join([str(Path(sys.executable).parent), "/usr/bin", "/bin"])
-        self.environment = {"PATH": path, "HOME": str(folder), "PYTHONHASHSEED": "7", **variables}
-        python = shutil.which("python", path=path)
-        assert python is not None
-        self.server = WarmServer(python, self.environment, preload, folder=folder)
-
-    def warm(self, *argv: str, **variables: str) -> tuple[Ended, str, bool]:
-        """Run a program through the server and return how it ended, what it printed, and whether it ran in a fork."""
-        read, write = os.pipe()
-        environment = {**self.environment, **variables}
-        child = self.server.start(["python", *argv], cwd=self.folder, environment=environment, stdout=write)
-        os.close(write)
-        assert child is not None
-        with os.fdopen(read, "rb") as stream:
-            printed = stream.read().decode("utf-8", "backslashreplace")
-        while (ended := child.poll()) is None:
-            select.select([child], [], [])
-        child.close()
-        return ended, printed, child.warm
-
-    def cold(self, *argv: str, **variables: str) -> tuple[int, str]:
-        """Run the same program afresh."""
-        done = subprocess.run(
-            ["python", *argv], cwd=self.folder, env={**self.environment, **variables}, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
-        )  # fmt: skip
-        return done.returncode, done.stdout.decode("utf-8", "backslashreplace")
 
 
 @pytest.fixture(scope="module")
@@ -67,49 +30,30 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     made.server.close()
 
 
-def compare(lab: Lab, *argv: str, **variables: str) -> str:
-    """Assert that a program ends and prints the same both ways, and that it did run in a fork; return what it printed."""
-    ended, printed, warm = lab.warm(*argv, **variables)
-    code, expected = lab.cold(*argv, **variables)
-    assert (ended.code, printed) == (code, expected)
-    assert warm
-    return printed
+def in_a_fork(lab: Lab, *argv: str, **variables: str) -> None:
+    """Assert that a program is the same both ways, and that it did run in a fork."""
+    assert lab.compare(*argv, **variables)[1]
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_program_in_a_file_is_the_same_in_a_fork(lab: Lab, name: str) -> None:
     (lab.folder / "program.py").write_text(dedent(PROGRAMS[name]), encoding="utf-8")
-    compare(lab, "program.py", "an argument", "--option=ü", DVC_STAGE=name)
+    in_a_fork(lab, "program.py", "an argument", "--option=ü", DVC_STAGE=name)
 
 
 @pytest.mark.parametrize("name", AS_MODULES)
 def test_program_as_a_module_is_the_same_in_a_fork(lab: Lab, name: str) -> None:
     (lab.folder / "program.py").write_text(dedent(PROGRAMS[name]), encoding="utf-8")
-    compare(lab, "-m", "program", "-m", DVC_STAGE=name)
+    in_a_fork(lab, "-m", "program", "-m", DVC_STAGE=name)
 
 
 def test_fork_has_no_module_that_a_fresh_process_does_not_have(tmp_path: Path) -> None:
     lab = Lab(tmp_path, ())
-    write(lab, own="import sys; print(sorted(sys.modules))")
+    lab.write(own="import sys; print(sorted(sys.modules))")
     lab.warm("own.py")  # the server needs some to report an end
-    compare(lab, "own.py")
-    compare(lab, "-m", "own")
+    in_a_fork(lab, "own.py")
+    in_a_fork(lab, "-m", "own")
     lab.server.close()
-
-
-def write(lab: Lab, **files: str) -> None:
-    """Write programs and modules; `__` in a name is a slash."""
-    for name, text in files.items():
-        path = lab.folder / f"{name.replace('__', '/')}.py"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(dedent(text), encoding="utf-8")
-
-
-def cold_result(lab: Lab, *argv: str, **variables: str) -> bool:
-    """Assert that a program ends and prints the same both ways; return whether it ran in a fork."""
-    ended, printed, warm = lab.warm(*argv, **variables)
-    assert (ended.code, printed) == lab.cold(*argv, **variables)
-    return warm
 
 
 @pytest.mark.parametrize(
@@ -122,13 +66,13 @@ def test_local_module_that_hides_an_imported_or_missed_one_is_found(
     folder.mkdir()
     (folder / f"{name}.py").write_text(text)
     (folder / "own.py").write_text(f"import {name}\nprint({name}.value, {name}.__file__)\n")
-    assert cold_result(lab, f"{folder.name}/own.py") is (name == "sklearn")
+    assert lab.compare(f"{folder.name}/own.py")[1] is (name == "sklearn")
 
 
 def test_optional_module_that_the_folder_has_is_not_missed_in_a_fork(tmp_path: Path) -> None:
     lab = Lab(tmp_path, ["json", "tomllib", "nowhere_to_be_found"])
-    write(lab, nowhere_to_be_found="print('here')", own="import nowhere_to_be_found")
-    assert not cold_result(lab, "own.py") or lab.warm("own.py")[1] == "here\n"
+    lab.write(nowhere_to_be_found="print('here')", own="import nowhere_to_be_found")
+    assert not lab.compare("own.py")[1] or lab.warm("own.py")[1] == "here\n"
     lab.server.close()
 
 
@@ -137,16 +81,16 @@ def test_another_version_on_the_import_path_is_the_one_that_is_used(tmp_path: Pa
     write_version.parent.mkdir(parents=True)
     write_version.write_text("__version__ = 'mine'\n")
     lab = Lab(tmp_path, ["yaml", "json"], PYTHONPATH=str(tmp_path / "vendored"))
-    write(lab, own="import yaml; print(yaml.__version__)")
-    assert compare(lab, "own.py") == "mine\n"
+    lab.write(own="import yaml; print(yaml.__version__)")
+    assert lab.compare("own.py") == ("mine\n", True)
     lab.server.close()
 
 
 def test_code_of_a_project_is_never_run_by_the_server(tmp_path: Path) -> None:
     (tmp_path / "side.py").write_text("open('ran', 'a').write('x')\n")
     lab = Lab(tmp_path, ["side", "json"], PYTHONPATH=str(tmp_path))
-    write(lab, own="print(1)")
-    compare(lab, "own.py")
+    lab.write(own="print(1)")
+    in_a_fork(lab, "own.py")
     assert not (tmp_path / "ran").exists()
     lab.server.close()
 
@@ -175,18 +119,18 @@ def test_module_that_a_fork_would_notice_is_not_imported_before(tmp_path: Path, 
     lab = Lab(
         tmp_path, ["json", f"{name}_module"], PYTHONPATH=site(tmp_path, **{f"{name}_module": NOTICED[name]})
     )
-    write(
-        lab, own=f"import sys\nprint('{name}_module' in sys.modules)\nimport {name}_module", plain="print(1)"
+    lab.write(
+        own=f"import sys\nprint('{name}_module' in sys.modules)\nimport {name}_module", plain="print(1)"
     )
-    compare(lab, "own.py")
-    compare(lab, "plain.py")
+    in_a_fork(lab, "own.py")
+    in_a_fork(lab, "plain.py")
     lab.server.close()
 
 
 def test_program_in_a_branch_has_what_the_branch_imported_and_no_other(tmp_path: Path) -> None:
     packages = site(tmp_path, one="import time; at = time.time_ns()", two="import one; at = one.at")
     lab = Lab(tmp_path, ["one"], PYTHONPATH=packages)
-    write(lab, own="import sys; print('two' in sys.modules); import two; print(two.at)")
+    lab.write(own="import sys; print('two' in sys.modules); import two; print(two.at)")
     branch = lab.server.branch(["two"])
     assert branch is not None
     first, lab.server, base = lab.warm("own.py")[1].split(), branch, lab.server
@@ -213,7 +157,7 @@ def test_nothing_is_started_warm_that_could_be_told_from_a_fresh_process(lab: La
 
 def test_environment_is_observed_by_nothing_else_in_a_fork(tmp_path: Path) -> None:
     lab = Lab(tmp_path, ["json"], PYTHONVERBOSE="1")
-    write(lab, own="print(1)")
+    lab.write(own="print(1)")
     _, printed, warm = lab.warm("own.py")
     assert "import 'site'" in printed
     assert not warm
