@@ -1,0 +1,108 @@
+"""Where a command can be hit: its system calls that change something, as strace counts them."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import cycle
+from pathlib import Path
+
+FILES = (
+    "openat", "rename", "renameat", "renameat2", "unlink", "unlinkat", "mkdir", "mkdirat", "rmdir", "link", "linkat", "symlink", "symlinkat",
+    "write", "pwrite64", "ftruncate", "truncate", "chmod", "fchmod", "fchmodat", "fsync", "copy_file_range", "sendfile", "utimensat",
+)  # fmt: skip
+PROCESSES = ("clone", "clone3", "fork", "vfork", "sendmsg")
+FAULTS = ("signal=SIGKILL", "signal=SIGTERM", "error=ENOSPC", "error=EIO")
+_CALL = re.compile(r"^(?:(?P<pid>\d+) +)?(?P<name>\w+)\((?P<rest>.*)$")
+_CHANGES = re.compile(r"O_CREAT|O_TRUNC|O_WRONLY|O_RDWR")
+
+
+@dataclass(frozen=True)
+class Point:
+    """One place to hit a command at, and how."""
+
+    call: str
+    """System call."""
+    count: int
+    """Its how manieth call of this name in its thread."""
+    fault: str
+    """As strace's `inject` has it."""
+    where: str = ""
+    """What the call was about, for a report."""
+
+    def __str__(self) -> str:
+        return f"{self.fault} at {self.call} {self.count} {self.where}"
+
+
+@dataclass(frozen=True)
+class Hit:
+    """What became of a command."""
+
+    code: int
+    said: str
+
+
+def traced(
+    command: Sequence[str],
+    cwd: Path,
+    env: Mapping[str, str],
+    *,
+    log: Path,
+    follow: bool,
+    point: Point | None = None,
+) -> Hit:
+    """Run a command below strace, hit at `point`; with `follow` the threads and processes that it starts as well."""
+    calls = point.call if point else ",".join((*FILES, *PROCESSES))
+    args = [shutil.which("strace") or "strace", "-qq", "-s", "200", "-o", str(log), "-e", f"trace={calls}"]
+    args += ["-f", "--seccomp-bpf"] if follow else []
+    args += ["-e", f"inject={point.call}:{point.fault}:when={point.count}"] if point else ["-y"]
+    with log.with_suffix(".out").open("w+b") as out:  # a file and no pipe, which an orphan would keep open
+        done = subprocess.run(
+            [*args, *command], cwd=cwd, env=dict(env), stdout=out, stderr=out, stdin=subprocess.DEVNULL
+        )
+        out.seek(0)
+        return Hit(done.returncode, out.read().decode("utf-8", "replace"))
+
+
+def spread(log: Path, places: Sequence[Path], number: int) -> list[Point]:
+    """Return `number` points, spread evenly over the calls in a log that change something below `places`, with all faults in turn."""
+    found = list(_calls(log, tuple(map(str, places))))
+    wanted = [found[i * len(found) // number] for i in range(min(number, len(found)))]
+    if number > len(found):
+        wanted = [found[i % len(found)] for i in range(number)]
+    points, faults = [], cycle(range(len(FAULTS)))
+    for turn, (name, count, where) in enumerate(wanted):
+        kind = (next(faults) + turn // len(found)) % len(FAULTS)
+        fault = FAULTS[kind] if name in FILES else FAULTS[kind % 2]
+        points.append(Point(name, count, fault, where))
+    return points
+
+
+def count_calls(log: Path, places: Sequence[Path]) -> int:
+    """Return how many calls of a log change something below `places`."""
+    return len(list(_calls(log, tuple(map(str, places)))))
+
+
+def _calls(log: Path, places: tuple[str, ...]) -> Iterator[tuple[str, int, str]]:
+    counts: Counter[tuple[str, str]] = Counter()
+    seen: set[tuple[str, int]] = set()
+    for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
+        if (call := _CALL.match(line)) is None:
+            continue
+        name, rest = call["name"], call["rest"]
+        counts[(call["pid"] or "", name)] += 1
+        number = counts[(call["pid"] or "", name)]
+        if name == "openat" and not _CHANGES.search(rest):
+            continue
+        near = (
+            name in PROCESSES
+            or any(place in rest for place in places)
+            or re.match(r'(AT_FDCWD[^,]*, )?"[^/]', rest)
+        )
+        if near and (name, number) not in seen:
+            seen.add((name, number))
+            yield name, number, rest[:90]
