@@ -6,6 +6,7 @@ cannot be set by a program, so it is part of the key.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import tempfile
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mlops_kit.artifacts.hashing import FileHash, hash_file, hash_files
+from mlops_kit.outside.whole_files import half_done
 
 WORKPLACE = Path(".dvc/tmp/mlops-kit")
 # A file changed twice within one tick of the file system's clock looks the same: what is younger than this when it is hashed is
@@ -119,8 +121,26 @@ class StatCache:
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Write `text` to `path` in one step: whoever reads sees the old text or the new one. Raises OSError."""
+    """Write `text` to `path` in one step: whoever reads sees the old text or the new one. Raises OSError.
+
+    In a DVC repository a process that is killed meanwhile leaves nothing beside the file; the next run sweeps what it leaves.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = next((folder / ".dvc/tmp" for folder in path.parents if (folder / ".dvc").is_dir()), None)
+    if scratch is not None:
+        with half_done(scratch) as fresh:
+            fresh.write_text(text, encoding="utf-8", newline="\n")
+            try:
+                os.replace(fresh, path)  # noqa: PTH105 - the one call that also replaces on Windows
+            except OSError as error:
+                if error.errno != errno.EXDEV:
+                    raise
+            else:
+                return
+    _replace_from_beside(path, text)
+
+
+def _replace_from_beside(path: Path, text: str) -> None:
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".new")
     fresh = Path(name)
     try:

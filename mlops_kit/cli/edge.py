@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -12,6 +13,8 @@ from mlops_kit.cli.light import call_light
 from mlops_kit.errors import ExitCode, MlopsKitError
 
 ISSUE_HINT = "This is a defect of mlops-kit. The log has the versions and the traceback"
+
+_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS})
 
 
 def run_guarded(arguments: Sequence[str]) -> int:
@@ -31,6 +34,12 @@ def run_guarded(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(ExitCode.OK)
     except Exception as error:  # noqa: BLE001 - the edge
+        if isinstance(error, OSError) and error.errno in _DISK:
+            _say(f"error: {error}")
+            _say(
+                "  fix: free space or mend the disk, then the same command again; nothing that was finished is lost"
+            )
+            return int(ExitCode.OUTSIDE)
         _say(f"error: unexpected {type(error).__name__}: {error}")
         _say(f"  {ISSUE_HINT}: {write_log(arguments)}")
         return int(ExitCode.UNEXPECTED)

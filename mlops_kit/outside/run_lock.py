@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from mlops_kit.outside.file_lock import Holder, Waiting, hold_file, hold_link, holder_of, silent
+from mlops_kit.outside.whole_files import sweep
 
 RUN_LOCK = Path(".dvc/tmp/mlops-kit/run.lock")
 DVC_LOCK = Path(".dvc/tmp/lock")
@@ -41,6 +42,7 @@ def hold_run(root: Path, *, patience: float | None = None, on_wait: Waiting = si
     """
     what = f"the project in {root} is being run"
     with hold_file(root / RUN_LOCK, f"{os.getpid()}\n", what, patience, on_wait) as descriptor:
+        sweep(root / ".dvc/tmp")
         yield RunLock(descriptor)
 
 

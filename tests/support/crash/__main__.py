@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from tests.support.crash.interleave import Interleavings
 from tests.support.crash.trials import COMMANDS, Trial, Trials
 
 
@@ -19,10 +20,13 @@ def main() -> int:
     parser.add_argument("commands", nargs="*", default=list(COMMANDS))
     parser.add_argument("--points", type=int, default=300)
     parser.add_argument("--share", default="1/1", help="which part of the points: 2/3 is the second third")
+    parser.add_argument("--mixed", type=int, default=0, help="so many random interleavings instead")
     options = parser.parse_args()
     bad = 0
     with tempfile.TemporaryDirectory(prefix="crash-") as place:
         _settle(Path(place))
+        if options.mixed:
+            return _mix(Path(place) / "mixed", options.mixed)
         for name in options.commands:
             bad += _hit(name, Path(place) / name, options.points // len(options.commands), options.share)
     return 1 if bad else 0
@@ -36,6 +40,16 @@ def _settle(place: Path) -> None:
     }  # fmt: skip
 
 
+def _mix(folder: Path, number: int) -> int:
+    interleavings, bad = Interleavings(folder), 0
+    for seed in range(number):
+        wrong = interleavings.mix(seed)
+        bad += bool(wrong)
+        print(f"  interleaving {seed}:", *(wrong or ["fine"]), sep="\n      ", flush=True)
+    print(f"{number} interleavings, {bad} with a fault", flush=True)
+    return 1 if bad else 0
+
+
 def _hit(name: str, folder: Path, number: int, share: str) -> int:
     trials = Trials(COMMANDS[name], folder)
     part, of = map(int, share.split("/"))
@@ -45,6 +59,8 @@ def _hit(name: str, folder: Path, number: int, share: str) -> int:
     start = time.monotonic()
     for point in points:
         done.append(trials.try_at(point))
+        if done[-1].code == 1:
+            print(f"  {point}: an unexpected error: {done[-1].said[-300:]}", flush=True)
         if done[-1].wrong:
             print(f"  {point} (exit code {done[-1].code})", *done[-1].wrong, sep="\n      ", flush=True)
     wrong = [trial for trial in done if trial.wrong]

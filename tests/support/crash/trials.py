@@ -84,8 +84,8 @@ class Trials:
         for pid in left:
             os.kill(pid, signal.SIGKILL)
         wrong += faults(self._place, self.before, self.after)
-        if hit.code == 0 and (unlike := _unlike(look(self._place), self.after)):
-            wrong.append(f"exit code 0, but {unlike}")
+        if hit.code == 0 and (other := unlike(look(self._place), self.after)):
+            wrong.append(f"exit code 0, but {other}")
         wrong += self._again()
         return Trial(point, hit.code, tuple(wrong), hit.said)
 
@@ -103,8 +103,8 @@ class Trials:
                 f"the same command again ended with {done.returncode}: {(done.stdout + done.stderr)[-500:]}"
             ]
         wrong = (
-            [f"after the same command again {unlike}"]
-            if (unlike := _unlike(look(self._place), self.after))
+            [f"after the same command again {other}"]
+            if (other := unlike(look(self._place), self.after))
             else []
         )
         return [*wrong, *leftovers(self._place)]
@@ -122,7 +122,8 @@ class Trials:
         )
 
 
-def _unlike(now: Seen, wanted: Seen) -> str:
+def unlike(now: Seen, wanted: Seen, *, branch: bool = True) -> str:
+    """Return the first difference between what there is and what there should be; empty when there is none."""
     for what, one, other in (
         ("files", now.files, wanted.files),
         ("objects", dict.fromkeys(now.objects, ""), dict.fromkeys(wanted.objects, "")),
@@ -132,9 +133,9 @@ def _unlike(now: Seen, wanted: Seen) -> str:
             return f"{what} are missing: {missing[:4]}"
         if what == "files" and (more := sorted(set(one) - set(other))):
             return f"{what} are there that should not be: {more[:4]}"
-        if unlike := sorted(path for path in other if one[path] != other[path]):
-            return f"{what} are others: {unlike[:4]}"
-    return "" if now.branch == wanted.branch else "the branch of the remote is another one"
+        if changed := sorted(path for path in other if one[path] != other[path]):
+            return f"{what} are others: {changed[:4]}"
+    return "" if now.branch == wanted.branch or not branch else "the branch of the remote is another one"
 
 
 def _command(pid: int) -> str:
