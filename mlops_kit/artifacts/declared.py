@@ -63,6 +63,8 @@ class DeclaredStage:
     """Folder that its commands run in and that its paths in dvc.lock are relative to: `wdir`, else that of its file."""
     meta: Mapping[str, Any] = field(default_factory=dict)
     """The free `meta` of a stage."""
+    spelled: Mapping[str, str] = field(default_factory=dict)
+    """Path -> how it is written, where that is not simply relative to `base`: dvc.lock repeats it."""
     handed: str = ""
     """Why DVC itself has to reproduce it, in words; empty of an ordinary stage."""
 
@@ -227,8 +229,19 @@ def _declare(
         bool(value.get("always_changed")),
         base,
         dict(meta) if isinstance(meta := value.get("meta"), Mapping) else {},
+        _spelled(base, value),
         _handed(deps, outs, locked),
     )
+
+
+def _spelled(base: str, value: Mapping[str, Any]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for section in ("deps", "outs", "metrics", "plots"):
+        for path, _ in _entries(value.get(section)):
+            plain = join_path(base, path)
+            if "://" not in path and not posixpath.isabs(path) and posixpath.relpath(plain, base) != path:
+                found[plain] = path
+    return found
 
 
 def _out(path: str, section: str, options: Any) -> DeclaredOut:

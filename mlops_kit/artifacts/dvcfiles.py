@@ -85,6 +85,14 @@ class DvcConfig:
     """Remotes that keep versions of files by path (`version_aware`, `worktree`) instead of objects."""
     cache_types: tuple[str, ...] = ()
     """How files get from the cache into the work tree, best first: `reflink`, `hardlink`, `symlink`, `copy`; empty where not set."""
+    links: tuple[str, ...] = ("reflink", "copy")
+    """How files of the cache come into the work tree, the first that works."""
+    shared: bool = False
+    """Whether the cache is for a group of users."""
+    autostage: bool = False
+    """Whether what DVC writes is added to git's index."""
+    plain: bool = False
+    """Whether DVC works without git here."""
 
 
 def read_pipeline(
@@ -230,6 +238,11 @@ def move_stages(
     return made
 
 
+def locked_stage(entry: Mapping[str, Any], base: str) -> LockedStage:
+    """Return an entry of a dvc.lock as read_lock does; its paths are relative to `base`, the folder of its commands."""
+    return _locked(entry, base)
+
+
 def read_dvc_file(text: str | bytes, path: str) -> LockedStage:
     """Return what a .dvc file at `path` (relative to the DVC root) tracks, as the outputs of a stage without a command."""
     value = load_foreign_yaml(text, path) or {}
@@ -260,13 +273,19 @@ def read_config(*texts: str) -> DvcConfig:
             if any(parser.getboolean(section, key, fallback=False) for key in ("version_aware", "worktree")):
                 versioned.add(name)
     types = parser.get("cache", "type", fallback="").replace(" ", "").strip(",")
+    default = parser.get("core", "remote", fallback="")
+    links = parser.get("cache", "type", fallback="")
     return DvcConfig(
         parser.get("cache", "dir", fallback="cache"),
         remotes,
         frozenset(verify),
-        parser.get("core", "remote", fallback=""),
+        default,
         frozenset(versioned),
         tuple(types.split(",")) if types else (),
+        tuple(kind.strip() for kind in links.strip("\"'").split(",")) if links else DvcConfig.links,
+        parser.get("cache", "shared", fallback="") == "group",
+        parser.getboolean("core", "autostage", fallback=False),
+        parser.getboolean("core", "no_scm", fallback=False),
     )
 
 

@@ -89,6 +89,8 @@ class Freshness:
         self._values: dict[str, Any] = {}
         self._branches: dict[str, dict[str, dict[str, Any]]] = {}
         self._contents: dict[str, FileHash | None] = {}
+        self._inside: dict[str, set[str]] = {}
+        self._learned: dict[str, LockedStage] = {}
 
     @cached_property
     def pipelines(self) -> DeclaredPipelines:
@@ -113,18 +115,38 @@ class Freshness:
 
     def judge(self, name: str) -> StageFreshness:
         """Return whether the stage would run for a reason of its own, from what is there now."""
-        return self._judge(self.pipelines.stages[name], self.pipelines.locked.get(name))
+        return self._judge(self.pipelines.stages[name], self.recorded(name))
+
+    def judge_against(self, name: str, lock: LockedStage) -> StageFreshness:
+        """Return whether the stage would run if `lock` were what is recorded of it."""
+        return self._judge(self.pipelines.stages[name], lock)
+
+    def recorded(self, name: str) -> LockedStage | None:
+        """Return what is recorded of a stage, None if nothing is."""
+        return self._learned.get(name) or self.pipelines.locked.get(name)
+
+    def learn(self, name: str, lock: LockedStage) -> None:
+        """Take `lock` for what is recorded of a stage from now on."""
+        self._learned[name] = lock
+
+    def look(self, path: str) -> FileHash | None:
+        """Return what a file or folder holds now, None if there is nothing. Raises OSError."""
+        return self._hash(path)
+
+    def members(self, path: str) -> dict[str, FileHash]:
+        """Return path in it -> hashes of the files of a folder that DVC does not ignore. Raises OSError."""
+        here = self.root / path
+        names = [n for n in folder_files(here) if not (self._skip and self._skip(f"{path}/{n}"))]
+        self._hashes.warm(here / name for name in names)
+        return {name: self._hashes.hash(here / name) for name in names}
 
     def forget(self, paths: Iterable[str]) -> None:
         """Look at `paths` (files and folders relative to the root) and what is in them again: something has written them."""
         for path in paths:
             self._values.pop(path, None)
             self._branches.pop(path, None)
-            near = (f"{path}/",)
-            for known in [
-                k for k in self._contents if k == path or k.startswith(near) or path.startswith(f"{k}/")
-            ]:
-                del self._contents[known]
+            for known in (path, *_parents(path), *self._inside.pop(path, ())):
+                self._contents.pop(known, None)
 
     def save(self) -> None:
         """Keep the hashes for the next time, if they are the project's own."""
@@ -244,6 +266,8 @@ class Freshness:
             return FileHash(hashlib.md5(content, usedforsecurity=False).hexdigest(), "", len(content))
         if path not in self._contents:
             self._contents[path] = self._look(path)
+            for parent in _parents(path):
+                self._inside.setdefault(parent, set()).add(path)
         return self._contents[path]
 
     def _look(self, path: str) -> FileHash | None:
@@ -252,9 +276,7 @@ class Freshness:
             return self._hashes.hash(here)
         if not here.is_dir():
             return None
-        names = [n for n in folder_files(here) if not (self._skip and self._skip(f"{path}/{n}"))]
-        self._hashes.warm(here / name for name in names)
-        return fold_folder({name: self._hashes.hash(here / name) for name in names})
+        return fold_folder(self.members(path))
 
 
 def _below(values: Mapping[str, Any], key: str, *, exact: bool = False) -> dict[str, Any]:
@@ -294,6 +316,11 @@ def _with_upstream(
         causes = tuple(c for c in stage.causes if c.kind != "dep" or c.name not in renewed)
         runs[name] = bool(causes or upstream)
         yield replace(stage, causes=causes, upstream=upstream)
+
+
+def _parents(path: str) -> Iterator[str]:
+    while (path := posixpath.dirname(path)) not in ("", "/"):
+        yield path
 
 
 def _is_md5(digest: str) -> bool:

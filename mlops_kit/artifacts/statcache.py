@@ -120,16 +120,17 @@ class StatCache:
             return path.as_posix()
 
 
-def replace_text(path: Path, text: str) -> None:
-    """Write `text` to `path` in one step: whoever reads sees the old text or the new one. Raises OSError.
+def replace_text(path: Path, text: str, *, durable: bool = False) -> None:
+    """Write `text` to `path` in one step: whoever reads sees the old text or the new one, `durable` also after a power loss.
 
     In a DVC repository a process that is killed meanwhile leaves nothing beside the file; the next run sweeps what it leaves.
+    Raises OSError.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = next((folder / ".dvc/tmp" for folder in path.parents if (folder / ".dvc").is_dir()), None)
     if scratch is not None:
         with half_done(scratch) as fresh:
-            fresh.write_text(text, encoding="utf-8", newline="\n")
+            _write(fresh, text, durable=durable)
             try:
                 os.replace(fresh, path)  # noqa: PTH105 - the one call that also replaces on Windows
             except OSError as error:
@@ -137,15 +138,22 @@ def replace_text(path: Path, text: str) -> None:
                     raise
             else:
                 return
-    _replace_from_beside(path, text)
+    _replace_from_beside(path, text, durable=durable)
 
 
-def _replace_from_beside(path: Path, text: str) -> None:
+def _write(path: Path | int, text: str, *, durable: bool) -> None:
+    with open(path, "w", encoding="utf-8", newline="\n") as file:  # noqa: PTH123 - an open descriptor too
+        file.write(text)
+        if durable:
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def _replace_from_beside(path: Path, text: str, *, durable: bool) -> None:
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".new")
     fresh = Path(name)
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        _write(descriptor, text, durable=durable)
         mask = os.umask(0o022)
         os.umask(mask)
         fresh.chmod(0o666 & ~mask)

@@ -9,10 +9,10 @@ from importlib import import_module
 GROUPS = (
     "init",
     "adopt",
-    "run",
     "plan",
-    "why",
+    "run",
     "stats",
+    "why",
     "compare",
     "log",
     "sweep",

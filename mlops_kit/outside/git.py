@@ -185,6 +185,11 @@ def ignored_paths(root: Path, paths: Sequence[str]) -> frozenset[str]:
     return frozenset(name for name in out.decode("utf-8", "surrogateescape").split("\0") if name)
 
 
+def stage_files(root: Path, paths: Sequence[str]) -> None:
+    """Add files (relative to `root`) to the index. Raises OutsideError."""
+    _must(root, "add", "--", *paths)
+
+
 def remote_url(root: Path) -> str:
     """Return the address of origin, empty when there is none."""
     return _git(root, "config", "--get", "remote.origin.url").text

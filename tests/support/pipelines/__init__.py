@@ -1,0 +1,1 @@
+"""Pipelines that DVC and we both run: what they leave behind has to be the same, byte for byte."""
