@@ -34,6 +34,20 @@ def run(
         "--hermetic",
         help="Confine each stage to what it declares: other files, the network and variables are refused (exit code 6).",
     ),
+    jobs: int = option(
+        0,
+        "--jobs",
+        "-j",
+        help="How many stages run side by side; by default as many as there are processors.",
+    ),
+    engine: str = option(
+        "local", "--engine", help="`local`; `dvc` lets `dvc repro` do it, one stage after another."
+    ),
+    cold: bool = option(
+        False,
+        "--cold",
+        help="Start each Python stage afresh, not from a process that has its libraries imported.",
+    ),
     verbose: bool = option(False, "--verbose", "-v", help="Show everything that the stages print."),
     as_json: bool = option(
         False, "--json", help="Print the result as JSON; progress goes to standard error."
@@ -51,6 +65,8 @@ def run(
 
         mlops-kit run train          (train and what it needs)
 
+        mlops-kit run -j 4           (four stages side by side)
+
         mlops-kit run --hermetic --force     (does anything depend on something that it does not declare?)
 
         mlops-kit run --json | jq .metrics
@@ -59,7 +75,7 @@ def run(
     """
     from mlops_kit.project.run import RunOptions
 
-    options = RunOptions(targets=tuple(stages or ()), force=force, pull=pull, hermetic=hermetic)
+    options = RunOptions(tuple(stages or ()), force, pull, hermetic, jobs, engine, cold)
     return _run(repo.resolve(), options, verbose=verbose, events=events, as_json=as_json)
 
 
@@ -68,16 +84,11 @@ def _run(root: Path, options: RunOptions, *, verbose: bool, events: str, as_json
 
     from mlops_kit.cli.run_report import print_report, report_as_json
     from mlops_kit.cli.watching import watching
-    from mlops_kit.engines.watching import Overheard
     from mlops_kit.project.run import run_project
 
     console = Console(stderr=as_json or events == "-")
     with watching(console, verbose=verbose, events=events, as_json=as_json) as watcher:
-        heard = Overheard(watcher)
-        try:
-            report = run_project(root, options, on_event=heard.event, on_line=heard.line)
-        finally:
-            heard.finish()
+        report = run_project(root, options, watcher=watcher)
     if as_json:
         sys.stdout.write(report_as_json(report))
     else:

@@ -6,7 +6,8 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -71,6 +72,59 @@ def processors() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def usable_processors() -> int:
+    """Return how many processors' worth of time this process may use: `processors`, or less where its control group allows less."""
+    shares = [quota / period for quota, period in _quotas() if quota > 0 and period > 0]
+    return max(1, min([processors(), *(round(share + 0.49) for share in shares)]))
+
+
+def available_memory() -> int:
+    """Return the bytes that programs can use now without anything being swapped or killed; 0 when the system does not say."""
+    found = [free for group in _groups("memory") if (free := _free_memory(group)) is not None]
+    with suppress(OSError, ValueError, IndexError):
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        found += [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
+    return max(0, min(found, default=0))
+
+
+def _quotas() -> Iterator[tuple[int, int]]:
+    for group in _groups("cpu"):
+        with suppress(OSError, ValueError):
+            quota, period = (group / "cpu.max").read_text(encoding="ascii").split()
+            yield int(quota), int(period)
+        with suppress(OSError, ValueError):
+            names = ("cpu.cfs_quota_us", "cpu.cfs_period_us")
+            quota, period = ((group / name).read_text(encoding="ascii") for name in names)
+            yield int(quota), int(period)
+
+
+def _free_memory(group: Path) -> int | None:
+    for limit, used in (
+        ("memory.max", "memory.current"),
+        ("memory.limit_in_bytes", "memory.usage_in_bytes"),
+    ):
+        with suppress(OSError, ValueError):
+            allowed, taken = (int((group / name).read_text(encoding="ascii")) for name in (limit, used))
+            return allowed - taken
+    return None
+
+
+def _groups(controller: str) -> Iterator[Path]:
+    """Yield the folders of the control groups (versions 2 and 1) that this process is in, from the inside out."""
+    try:
+        lines = Path("/proc/self/cgroup").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers and controller not in controllers.split(","):
+            continue
+        top = Path("/sys/fs/cgroup") / (controller if controllers else "")
+        inner = top / path.lstrip("/")
+        # In a container the path may be that of the host, and what is seen here begins at the top.
+        yield from (folder for folder in (inner, *inner.parents) if folder == top or top in folder.parents)
 
 
 @cache

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import FrameType
 
@@ -20,6 +21,32 @@ _FORWARDED = ("SIGTERM", "SIGHUP")
 def plain_options(shell: str) -> list[str]:
     """Return the options with which `shell` reads no start-up file."""
     return _PLAIN.get(Path(shell).name.lower(), [])
+
+
+def users_shell() -> str:
+    """Return the shell that DVC runs commands with: the user's own; empty on Windows, where it is the system's."""
+    return (os.environ.get("SHELL") or "/bin/sh") if os.name != "nt" else ""
+
+
+def shell_arguments(shell: str, command: str) -> list[str] | str:
+    """Return how to start `command` in `shell` as DVC does it; on Windows the command itself."""
+    if os.name == "nt":
+        return command
+    options = plain_options(shell)
+    if Path(shell).name.lower() == "fish" and _fish_knows_no_config(shell):
+        options = ["--no-config"]
+    return [shell, *options, "-c", command]
+
+
+@cache
+def _fish_knows_no_config(shell: str) -> bool:
+    """Return whether this fish is newer than 3.3.0, as DVC asks it."""
+    try:
+        told = subprocess.run([shell, "--version"], capture_output=True, text=True).stdout
+        numbers = told.split(" ")[-1].strip().split("-")[0].split(".")
+        return tuple(int(number) for number in numbers) > (3, 3, 0)
+    except (OSError, ValueError):
+        return False
 
 
 @dataclass(frozen=True)

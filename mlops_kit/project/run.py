@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mlops_kit.artifacts.quiet_edits import QuietEdit, accept_quiet_edits
-from mlops_kit.artifacts.run_checks import confirm_run, prepare_run
+from mlops_kit.artifacts.run_checks import check_run, confirm_run, prepare_run
 from mlops_kit.artifacts.side import read_side
+from mlops_kit.engines._base import StageLine
+from mlops_kit.engines.accounts import Accounts
+from mlops_kit.engines.callbacks import Callbacks
+from mlops_kit.engines.pipeline import PipelineOptions, reproduce_pipelines
+from mlops_kit.engines.watching import Overheard, Watcher, Watchers
 from mlops_kit.errors import ExitCode, UsageError
+from mlops_kit.outside.child import WarmStarter
 from mlops_kit.outside.dvc import ReproResult, StageEvent, reproduce
+from mlops_kit.outside.file_lock import Holder
+from mlops_kit.outside.run_lock import hold_run
 from mlops_kit.project.desired import desired_files
-from mlops_kit.project.write import FileState, write_files
+from mlops_kit.project.write import FileState, GeneratedFile, write_files
+from mlops_kit.spec.load import LIFECYCLE, read_lifecycle
 from mlops_kit.steps.sandbox import watching_variables
 from mlops_kit.steps.watch.findings import Finding
 from mlops_kit.steps.watch.mode import MODE, WatchMode
@@ -67,50 +76,113 @@ class RunOptions:
     """Fetch missing data from the remote, and skip unchanged stages whose data is not here."""
     hermetic: bool = False
     """Refuse what a stage uses and does not declare, instead of telling it."""
+    jobs: int = 0
+    """How many stages run side by side at most; 0 for as many as the processors allow."""
+    engine: str = "local"
+    """`local`, or `dvc` to let `dvc repro` do all of it, one stage after another."""
+    cold: bool = False
+    """Start every Python stage afresh instead of from a process that has its libraries imported."""
+
+
+ENGINES = ("local", "dvc")
 
 
 def run_project(
     root: Path,
     options: RunOptions,
     *,
-    on_event: Callable[[StageEvent], None],
-    on_line: Callable[[str], None],
+    on_event: Callable[[StageEvent], None] = lambda event: None,
+    on_line: Callable[[str], None] = lambda line: None,
+    watcher: Watcher | None = None,
 ) -> RunReport:
-    """Bring the project at `root` up to date.
+    """Bring the project at `root` up to date; a DVC repository without mlops.yaml as well.
 
+    `watcher` hears more than `on_event` and `on_line`, and instead of them. Another run of the project is waited for.
     Raises UsageError for an unknown stage, StaleError when a generated file was edited by hand (nothing is run then), SpecError
     when a project file cannot be used, BadDataError for a file that was replaced by another one of the same MD5, OutsideError when
     DVC said that it was done and something that dvc.lock names is not whole.
     """
-    from mlops_kit.spec.load import read_lifecycle
+    heard = Watchers((Accounts(root), watcher or Callbacks(on_event, on_line)))
+    if options.engine not in ENGINES:
+        raise UsageError(f"no engine `{options.engine}`", fix=f"one of: {', '.join(ENGINES)}")
+    if not (root / ".dvc").is_dir():
+        raise UsageError(f"{root} is no DVC repository", fix="name its folder: --repo FOLDER, or `dvc init`")
 
-    stages = read_lifecycle(root).steps
-    unknown = [name for name in options.targets if name not in stages and ":" not in name]
-    if unknown:
-        raise UsageError(f"no stage `{unknown[0]}` in mlops.yaml", fix=f"one of: {', '.join(stages)}")
-    changed = write_files(root, desired_files(root))
+    def tell(holder: Holder) -> None:
+        heard.line(StageLine("", f"waiting for {holder}, which runs this project"))
+
+    with hold_run(root, on_wait=tell) as lock:
+        try:
+            return _run(root, options, heard, lock.descriptor)
+        finally:
+            heard.finish()
+
+
+def _run(root: Path, options: RunOptions, heard: Watcher, lock: int) -> RunReport:
+    ours = (root / LIFECYCLE).exists()
+    changed: Sequence[GeneratedFile] = ()
+    variables: Mapping[str, str] = {MODE: WatchMode.OFF.value}
+    if ours:
+        stages = read_lifecycle(root).steps
+        unknown = [name for name in options.targets if not _may_be(root, name, stages)]
+        if unknown:
+            raise UsageError(f"no stage `{unknown[0]}` in mlops.yaml", fix=f"one of: {', '.join(stages)}")
+        changed = write_files(root, desired_files(root))
+        variables = watching_variables(root, stages, hermetic=options.hermetic)
     shown = prepare_run(root)
     quiet = () if options.force else accept_quiet_edits(root, allow_missing=options.pull)
     started = time.time_ns()
-    variables = watching_variables(root, stages, hermetic=options.hermetic)
-    repro = reproduce(
-        root,
-        targets=options.targets,
-        force=options.force,
-        pull=options.pull,
-        allow_missing=options.pull,
-        variables=variables,
-        on_event=on_event,
-        on_line=on_line,
-    )
+    repro = _reproduce(root, options, variables, heard, lock)
     hidden = {} if variables[MODE] == WatchMode.OFF else _hidden_inputs(root, repro, since=started)
     regenerated = tuple(file.path for file in changed if file.state is not FileState.CURRENT)
     if repro.code != 0:
         return RunReport(repro, regenerated, {}, (), hidden, shown, quiet)
-    confirm_run(root, repro, whole=not options.targets, elsewhere=options.pull)
+    confirm = confirm_run if ours else check_run
+    confirm(root, repro, whole=not options.targets, elsewhere=options.pull)
     return RunReport(
         repro, regenerated, read_side(root, None).metrics, read_kpi_results(root), hidden, shown, quiet
     )
+
+
+def _may_be(root: Path, name: str, stages: Mapping[str, object]) -> bool:
+    """Return whether `name` is a stage of mlops.yaml or may be one of a pipeline written by hand."""
+    return name in stages or ":" in name or "@" in name or (root / name).exists()
+
+
+def _reproduce(
+    root: Path, options: RunOptions, variables: Mapping[str, str], heard: Watcher, lock: int
+) -> ReproResult:
+    if options.engine == "dvc":
+        overheard = Overheard(heard)
+        return reproduce(
+            root,
+            targets=options.targets,
+            force=options.force,
+            pull=options.pull,
+            allow_missing=options.pull,
+            variables=variables,
+            on_event=overheard.event,
+            on_line=overheard.line,
+        )
+    wanted = PipelineOptions(
+        options.targets,
+        options.force,
+        options.pull,
+        allow_missing=options.pull,
+        jobs=options.jobs,
+        variables=variables,
+        warm=None if options.cold else lambda stages: _warm(root, stages),
+    )
+    return reproduce_pipelines(root, wanted, heard, lock=lock)
+
+
+def _warm(root: Path, stages: Iterable[tuple[str, Sequence[str], Path]]) -> WarmStarter:
+    """Return what starts the Python programs among `stages` with their libraries imported."""
+    from mlops_kit.steps.preload import WarmStarts
+
+    starts = WarmStarts(root, read_lifecycle(root) if (root / LIFECYCLE).exists() else None)
+    starts.expect(stages)
+    return starts
 
 
 def _hidden_inputs(root: Path, repro: ReproResult, *, since: int) -> Mapping[str, tuple[Finding, ...]]:
