@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_kit.artifacts.belonging import pipeline_files
 from mlops_kit.artifacts.contents import Contents, Lost
+from mlops_kit.artifacts.costs import known_costs
 from mlops_kit.artifacts.datafiles import DataFile, collect_data
 from mlops_kit.artifacts.dvcfiles import (
     DeclaredOutput,
@@ -35,6 +36,7 @@ from mlops_kit.spec.names import LIFECYCLE
 
 if TYPE_CHECKING:
     from mlops_kit.artifacts.plots import PlotFile
+    from mlops_kit.artifacts.run_history import StageRun
     from mlops_kit.spec.model import Kpis
 
 PROVENANCE = ".mlops/provenance.yaml"
@@ -111,6 +113,8 @@ class Side:
     """Files that plots show; parsed only when they are drawn."""
     kit: str = ""
     """Version of mlops-kit that the side was made for; empty outside of our projects."""
+    costs: Mapping[str, StageRun] = field(default_factory=dict)
+    """Stage name -> what its recorded run cost, where the cache knows it."""
 
 
 def read_side(root: Path, rev: str | None, *, label: str = "", fetch: bool = True) -> Side:
@@ -183,6 +187,7 @@ class _Reader:
             notes=tuple(dict.fromkeys(self._notes)),
             plots=self._plots(declared),
             kit=kit_version(self._tree),
+            costs=known_costs(self._root, declared.stages),
         )
 
     @cached_property

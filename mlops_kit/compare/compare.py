@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from mlops_kit.artifacts.side import Side, Unreadable
 from mlops_kit.compare.changes import compare_contract, compare_stages, compare_values, contract_notes
+from mlops_kit.compare.cost import compare_costs
 from mlops_kit.compare.data import compare_data, compare_labels
 from mlops_kit.compare.differences import metric_diffs
 from mlops_kit.compare.kpis import judge_kpis
@@ -47,6 +48,8 @@ def compare_sides(
     kits = (base.kit if base else "", head.kit)
     stages = compare_stages(base.stages, head.stages, kits=kits) if base else ()
     plots, pictures, said = _plots(base, head)
+    names = (tuple(base.stages) if base else (), tuple(head.stages))
+    cost, costs = compare_costs(names, base.costs, head.costs) if base else (None, ())
     notes = [*(contract_notes(base.stages, head.stages, stages, kits=kits) if base else ())]
     notes += [*(base.notes if base else ()), *head.notes, *(shared.notes if shared else ())]
     notes += [
@@ -71,6 +74,8 @@ def compare_sides(
         pipeline=build_pipeline(base.stages, head.stages, stages) if base else (),
         plots=plots,
         pictures=pictures,
+        cost=cost,
+        costs=costs,
     )
 
 

@@ -19,6 +19,7 @@ __all__ = [
     "NodeState",
     "PairState",
     "PicturePair",
+    "PipelineCost",
     "PipelineNode",
     "PlotCell",
     "PlotKind",
@@ -27,6 +28,7 @@ __all__ = [
     "SideInfo",
     "SliceDiff",
     "StageChange",
+    "StageCost",
     "Unreadable",
     "ValueChange",
     "Verdict",
@@ -270,6 +272,46 @@ class LabelChange:
 
 
 @dataclass(frozen=True)
+class StageCost:
+    """What a stage cost where its recorded run was computed, on both sides."""
+
+    name: str
+    """Stage name, as in StageChange."""
+    old_seconds: float | None
+    """Wall clock time on the base side; None where the base does not have the stage."""
+    new_seconds: float | None
+    """Wall clock time on the head side."""
+    old_peak: int | None = None
+    """Bytes of memory at most on the base side; None where unknown."""
+    new_peak: int | None = None
+    """Bytes of memory at most on the head side."""
+    old_cpu: float | None = None
+    """Processor time in seconds on the base side; None where unknown."""
+    new_cpu: float | None = None
+    """Processor time in seconds on the head side."""
+
+
+@dataclass(frozen=True)
+class PipelineCost:
+    """What all stages of both sides cost, one after another, where their recorded runs were computed."""
+
+    stages: int
+    """Stages that count: those whose cost is known on each side that has them."""
+    unknown: int
+    """Stages that do not."""
+    old_seconds: float
+    """Wall clock time of all of them on the base side."""
+    new_seconds: float
+    """Wall clock time of all of them on the head side."""
+    old_peak: int | None = None
+    """Most memory of one of them on the base side, in bytes; None where unknown."""
+    new_peak: int | None = None
+    """Most memory of one of them on the head side."""
+    machines: int = 1
+    """How many kinds of machines they were computed on; times of different ones are not quite comparable."""
+
+
+@dataclass(frozen=True)
 class Comparison:
     """Everything that is said about two commits; the one value behind all four renderings."""
 
@@ -313,6 +355,10 @@ class Comparison:
     """Plots of both sides, by name."""
     pictures: tuple[PicturePair, ...] = ()
     """Images of both sides, by name; only HTML shows them."""
+    cost: PipelineCost | None = None
+    """What all stages cost on both sides; None when that is not known or the same runs are recorded."""
+    costs: tuple[StageCost, ...] = ()
+    """Stages whose recorded run differs and whose cost is known, the largest difference in time first."""
 
     @property
     def breached(self) -> tuple[KpiResult, ...]:

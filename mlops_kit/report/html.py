@@ -9,6 +9,7 @@ from pathlib import Path
 from mlops_kit.compare.model import Comparison, KpiStatus, MetricDiff, ValueChange, Verdict
 from mlops_kit.report import text
 from mlops_kit.report.charts import draw_pictures, draw_plots
+from mlops_kit.report.cost_text import COLUMNS, cost_cells, cost_words
 from mlops_kit.report.graph import WORDS, draw_graph
 from mlops_kit.report.graph_svg import draw_svg
 from mlops_kit.report.html_table import Row, fold, number_cell, scroll, section, table
@@ -35,6 +36,7 @@ def render(comparison: Comparison) -> str:
         _params,
         _data,
         _pipeline,
+        _cost,
         _plots,
         _notes,
     )
@@ -213,6 +215,15 @@ def _stage_rows(comparison: Comparison) -> Sequence[Row]:
         ran = f"{seconds[name]:,.1f}" if name in seconds else ""
         rows.append((esc(name), what, why, before, number_cell(ran)))
     return rows
+
+
+def _cost(comparison: Comparison) -> str:
+    rows = []
+    for stage in comparison.costs:
+        name, *cells = cost_cells(stage)
+        rows.append((esc(name), *(number_cell(cell) for cell in cells)))
+    caption = "What stages cost where their recorded runs were computed; stages of the same run on both sides are left out."
+    return fold(f"Cost: {cost_words(comparison)}", table("Cost", caption, COLUMNS, rows)) if rows else ""
 
 
 def _plots(comparison: Comparison) -> str:

@@ -17,10 +17,12 @@ from mlops_kit.compare.model import (
     PlotCell,
     PlotPair,
     SliceDiff,
+    StageCost,
     Unreadable,
     ValueChange,
 )
 from mlops_kit.report import mermaid, text
+from mlops_kit.report.cost_text import COLUMNS, cost_cells, cost_words
 from mlops_kit.report.text import markdown_text as md
 
 T = TypeVar("T")
@@ -82,7 +84,7 @@ def _render(comparison: Comparison, size: _Size) -> str:
     """Return what stands above the folds, then the folds; a table with many rows is above with its first and folded with the rest."""
     split = (_failure, _unreadable, _contract, _kpis, _metrics)
     tops, rests = zip(*(section(comparison, size) for section in split), strict=True)
-    folded = (_slices, _params, _data, _labels, _pipeline, _plots, _notes)
+    folded = (_slices, _params, _data, _labels, _pipeline, _cost, _plots, _notes)
     parts = [_head(comparison), *tops, *rests, *(section(comparison, size) for section in folded)]
     return "\n\n".join(part for part in (*parts, _foot(comparison)) if part) + "\n"
 
@@ -249,6 +251,16 @@ def _pipeline(comparison: Comparison, size: _Size) -> str:
     graph = mermaid.flowchart(comparison) if size.rows >= CHART_ROWS else ""
     body = [part for part in (graph, _table(columns, _cut(names, size.rows, row, "stages"))) if part]
     return _fold(f"Pipeline: {text.pipeline_words(comparison)}", "\n\n".join(body)) if names else ""
+
+
+def _cost(comparison: Comparison, size: _Size) -> str:
+    def row(stage: StageCost) -> str:
+        name, *cells = cost_cells(stage)
+        return f"| {md(name)} | {' | '.join(cells)} |"
+
+    return _fold_table(
+        f"Cost: {cost_words(comparison)}", _Columns(COLUMNS, "lrrrrr"), comparison.costs, row, size
+    )
 
 
 def _plots(comparison: Comparison, size: _Size) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mlops_kit.compare.model import Comparison, KpiStatus, MetricDiff, ValueChange, Verdict
+from mlops_kit.compare.model import Comparison, KpiStatus, MetricDiff, StageCost, ValueChange, Verdict
 from mlops_kit.report import text
+from mlops_kit.report.cost_text import cost_cells, cost_words
 
 if TYPE_CHECKING:
     from rich.console import Group, RenderableType
@@ -30,6 +31,7 @@ TITLE_STYLES = {
 }
 SHORT = {Verdict.SAME: "same"}  # a row is to fit into 80 columns
 MOST = 30
+MOST_COSTS = 5
 
 
 def render(comparison: Comparison) -> Group:
@@ -148,8 +150,16 @@ def _change_lines(comparison: Comparison) -> list[RenderableType]:
     lines += _left_out(len(comparison.stages), "stages")
     if comparison.plots or comparison.pictures:
         lines.append(_plain(f"plots: {text.plot_words(comparison)}; drawn by mlops-kit compare --html"))
+    if comparison.cost:
+        lines.append(_plain(f"cost: {cost_words(comparison)}"))
+        lines += [_plain(f"    {_cost_line(row)}") for row in comparison.costs[:MOST_COSTS]]
     ran = [f"{text.visible(stage)} {seconds:,.1f} s" for stage, seconds in comparison.ran]
     return [*lines, _plain(f"ran here: {', '.join(ran)}")] if ran else lines
+
+
+def _cost_line(row: StageCost) -> str:
+    name, old, new, change, *_ = cost_cells(row)
+    return f"{text.visible(name)}: {old} → {new} ({change})"
 
 
 def _data_lines(comparison: Comparison) -> list[RenderableType]:
