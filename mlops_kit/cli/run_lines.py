@@ -49,13 +49,14 @@ class RunLines:
         self._clock = clock
         self._board = Board(clock)
         self._jobs = 1
+        self._begun = False
         self._printed = 0
         self._last = clock()
 
     def begin(self, start: RunStart) -> None:
         """Take over how many stages there are."""
         self._board.begin(start)
-        self._jobs = start.jobs
+        self._jobs, self._begun = start.jobs, True
         self._last = self._clock()
 
     def change(self, news: StageNews) -> None:
@@ -69,10 +70,11 @@ class RunLines:
             self._say(summary_line(self._board.standing()))
 
     def line(self, line: StageLine) -> None:
-        """Print what a stage printed, when asked to; with its name where several may run."""
-        if self._verbose:
-            prefix = f"{line.stage}: " if self._jobs > 1 and line.stage else ""
-            self._console.print(f"{prefix}{line.text}", markup=False, highlight=False, soft_wrap=True)
+        """Print what a stage printed, when asked to, with its name where several may run; always what a run has to wait for."""
+        waits = not self._begun if not line.stage else not self._board.knows(line.stage)
+        if self._verbose or (waits and not line.text.startswith("ERROR")):
+            prefix = f"{line.stage}: " if line.stage and (self._jobs > 1 or waits) else ""
+            self._say(f"{prefix}{line.text}")
 
     def memory(self, stage: str, size: int) -> None:
         """Print nothing."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from mlops_kit.engines._base import StageLine
 
-PATIENCE = 0.3  # seconds before the table appears: what is done by then needs none
+PATIENCE = 0.5  # seconds before the table appears: what is done by then needs none
 MOST_ROWS = 12
 MOST_WAITING = 3
 # Width of the terminal -> the columns that fit; what a row says first matters most.
@@ -43,10 +43,13 @@ class RunTable:
         self._timer = threading.Timer(PATIENCE, self._appear)
         self._timer.daemon = True
 
-    def begin(self, start: RunStart) -> None:
+    def open(self) -> None:
         """Show the table in a moment, unless all is done by then."""
-        self._board.begin(start)
         self._timer.start()
+
+    def begin(self, start: RunStart) -> None:
+        """Show what is about to run."""
+        self._board.begin(start)
 
     def change(self, news: StageNews) -> None:
         """Show that a stage has begun or is done."""
@@ -145,6 +148,8 @@ def _table(rows: tuple[RunningStage, ...], waiting: tuple[str, ...], width: int)
 def summary_line(standing: Standing) -> str:
     """Return in one line how far a run is: `3 of 12 stages done, 2 running, 14 s, about 1:05 min left`."""
     done = sum(standing.counts.values())
+    if not standing.begun:
+        return f"looking at what has changed, {duration_text(standing.seconds)}"
     failed = standing.counts.get(StageState.FAILED, 0)
     total = f" of {standing.total:,}" if standing.total else ""
     parts = [f"{done:,}{total} stages done"]

@@ -38,6 +38,8 @@ def watching(
     watchers: list[Watcher] = [RunLines(console, verbose=verbose, table=table is not None)]
     watchers += [table] if table else []
     with _event_writers(events, as_json=as_json) as writers:
+        if table:
+            table.open()
         try:
             yield Watchers([*writers, *watchers])
         finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -36,13 +37,15 @@ class Accounts:
         self._run = secrets.token_hex(6)
         self._jobs = 1
         self._counts: Counter[StageState] = Counter()
-        self._restored: list[str] = []
+        self._restored: list[StageRun] = []
+        self._begun = False
         self._nameless: dict[str, StageRun] = {}
         self._at = time.time()
         self._began = time.monotonic()
 
     def begin(self, start: RunStart) -> None:
         """Note how many may run side by side."""
+        self._begun = True
         self._jobs = start.jobs
         self._at, self._began = time.time(), time.monotonic()
 
@@ -57,8 +60,8 @@ class Accounts:
         append_records(self._root, [record])
         if record.result == "ran":
             self._keep(record)
-        elif record.result == "cached" and record.key:
-            self._restored.append(record.key)
+        elif record.result == "cached":
+            self._restored.append(record)
 
     def line(self, line: StageLine) -> None:
         """Ignore what is printed."""
@@ -67,9 +70,14 @@ class Accounts:
         """Ignore what is resident at one moment."""
 
     def finish(self) -> None:
-        """Write down the run as a whole."""
-        self._keep_nameless()
-        saved = sum(cost.seconds for cost in read_costs(self._root, self._restored).values())
+        """Write down the run as a whole; nothing of one that was refused before it began."""
+        if not self._begun:
+            return
+        keys = self._recorded_keys()
+        for stage, record in self._nameless.items():
+            keep_cost(self._cache, replace(record, key=keys.get(stage, "")))
+        spared = read_costs(self._root, [one.key or keys.get(one.stage, "") for one in self._restored])
+        saved = sum(cost.seconds for cost in spared.values())
         busy = any(self._counts[state] for state in _OUTCOMES)  # a run without work is to cost nothing
         summary = RunSummary(
             self._run,
@@ -92,17 +100,14 @@ class Accounts:
         else:
             self._nameless[record.stage] = record
 
-    def _keep_nameless(self) -> None:
-        """Keep what stages cost whose keys nobody said: dvc.lock has them now."""
-        if not self._nameless:
-            return
+    def _recorded_keys(self) -> Mapping[str, str]:
+        """Return the keys of stages that nobody said the key of: dvc.lock has them now."""
+        wanted = {*self._nameless, *(one.stage for one in self._restored if not one.key)}
         try:
-            locked = read_pipelines(self._root).locked
+            locked = read_pipelines(self._root).locked if wanted else {}
         except SpecError:
-            return
-        for stage, record in self._nameless.items():
-            if stage in locked:
-                keep_cost(self._cache, replace(record, key=cost_key(locked[stage].entry)))
+            return {}
+        return {stage: cost_key(locked[stage].entry) for stage in wanted if stage in locked}
 
     def _record(self, news: StageNews, result: Outcome) -> StageRun:
         usage = news.usage

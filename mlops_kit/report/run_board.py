@@ -52,6 +52,8 @@ class Standing:
     """Seconds that it probably still takes, as far as anything is known."""
     certain: bool
     """Whether that is known of every stage that is left; otherwise it takes longer."""
+    begun: bool = True
+    """Whether it is known what there is to do."""
 
 
 @dataclass
@@ -68,14 +70,22 @@ class Board:
     clock: Callable[[], float] = time.monotonic
     """Seconds that go on."""
     _start: RunStart = field(default_factory=lambda: RunStart(()))
-    _began: float | None = None
+    _began: float = 0.0
+    _begun: bool = False
     _rows: dict[str, _Row] = field(default_factory=dict)
     _done: dict[str, StageState] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
+    def __post_init__(self) -> None:
+        self._began = self.clock()
+
     def begin(self, start: RunStart) -> None:
         """Take over what is about to run."""
-        self._start, self._began = start, self.clock()
+        self._start, self._began, self._begun = start, self.clock(), True
+
+    def knows(self, stage: str) -> bool:
+        """Return whether the stage runs or is done."""
+        return stage in self._rows or stage in self._done
 
     def change(self, news: StageNews) -> None:
         """Take over that a stage has begun or is done."""
@@ -125,9 +135,10 @@ class Board:
             waiting,
             Counter(done.values()),
             len(self._start.stages),
-            0.0 if self._began is None else now - self._began,
+            now - self._began,
             left,
             certain,
+            self._begun,
         )
 
     def _left(self, stage: str, elapsed: float) -> float | None:

@@ -117,6 +117,17 @@ def test_verbose_shows_output_with_its_stage_where_several_run() -> None:
     assert file.getvalue() == "a: [red]loss[/] 0.5\nfrom DVC\n"
 
 
+def test_what_a_run_waits_for_is_always_said() -> None:
+    console, file = plain_console()
+    lines = RunLines(console)
+    lines.line(StageLine("", "waiting for process 7, which runs this project"))
+    lines.begin(RunStart(("a",), jobs=1))
+    lines.line(StageLine("a", "waits for process 8, which works on the same paths"))
+    lines.change(StageNews("a", StageState.RUNNING))
+    lines.line(StageLine("a", "waits for nothing"))
+    assert [line.split()[0] for line in file.getvalue().splitlines()] == ["waiting", "a:", "running"]
+
+
 def test_events_go_to_a_file_while_lines_go_to_the_console(tmp_path: Path) -> None:
     console, file = plain_console()
     with watching(console, events=str(tmp_path / "events.jsonl")) as watcher:

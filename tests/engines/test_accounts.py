@@ -30,6 +30,7 @@ def test_a_stage_that_ran_is_in_the_history_and_has_a_cost(tmp_path: Path) -> No
 def test_a_restored_stage_counts_what_it_saved(tmp_path: Path) -> None:
     keep_cost(tmp_path / ".dvc/cache", StageRun("train", "ran", 1.0, 60.0, key=KEY))
     accounts = Accounts(tmp_path)
+    accounts.begin(RunStart(("train", "test")))
     accounts.change(StageNews("train", StageState.CACHED, StageUsage(0.5), KEY))
     accounts.change(StageNews("test", StageState.SKIPPED))
     accounts.finish()
@@ -44,7 +45,12 @@ def test_what_dvc_says_is_told_to_all_watchers(tmp_path: Path) -> None:
     heard.event(StageEvent("train", StageState.RUNNING))
     heard.line("epoch 1")
     heard.event(StageEvent("train", StageState.FAILED, 3.0))
-    both.finish()
+    heard.finish()
     stages, summaries = read_records(tmp_path)
     assert [one.result for one in stages] == ["failed", "failed"]
     assert [one.failed for one in summaries] == [1, 1]
+
+
+def test_a_run_that_was_refused_leaves_no_trace(tmp_path: Path) -> None:
+    Accounts(tmp_path).finish()
+    assert read_records(tmp_path) == ((), ())
