@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mlops_kit.artifacts.canonical.model import TRUSTED_TYPES, dump_model
     from mlops_kit.artifacts.canonical.text import canonical_json
     from mlops_kit.artifacts.columns import cast_column, profile_table
+    from mlops_kit.artifacts.holdout import holdout_rows
     from mlops_kit.artifacts.kinds import (
         Array,
         Arrow,
@@ -59,6 +60,7 @@ _HOMES = {
     "compute_metrics": "mlops_kit.compare.metrics",
     "dump_model": "mlops_kit.artifacts.canonical.model",
     "feature_columns": "mlops_kit.artifacts.predictions",
+    "holdout_rows": "mlops_kit.artifacts.holdout",
     "judge_kpis": "mlops_kit.compare.kpis",
     "make_predictions": "mlops_kit.artifacts.predictions",
     "open_source": "mlops_kit.artifacts.source",
@@ -98,6 +100,7 @@ __all__ = [
     "compute_metrics",
     "dump_model",
     "feature_columns",
+    "holdout_rows",
     "judge_kpis",
     "make_predictions",
     "open_source",

@@ -51,6 +51,17 @@ def test_training_twice_gives_the_same_bytes(model: Any) -> None:
     assert dump_model(again) == dump_model(model)
 
 
+def test_validation_is_measured_on_rows_that_the_fit_has_not_seen() -> None:
+    found = train(table(2000), task=TASK, params=TrainParams(max_iter=20)).validation
+    assert set(found) == {"validation_log_loss", "validation_roc_auc", "validation_rows"}
+    assert 300 < found["validation_rows"] < 500
+    assert 0.8 < found["validation_roc_auc"] < 0.95
+    noise = table(2000).assign(y=np.random.default_rng(1).integers(0, 2, 2000))
+    blind = train(noise, task=TASK, params=TrainParams(max_iter=80, min_samples_leaf=1)).validation
+    assert 0.4 < blind["validation_roc_auc"] < 0.6  # on its own rows that model is near 1
+    assert train(table(600), task=TASK, params=TrainParams(max_iter=2, validation_share=0)).validation == {}
+
+
 def test_one_class_cannot_be_trained() -> None:
     with pytest.raises(BadDataError, match="1 different values of `y`"):
         train(table(50).assign(y=1), task=TASK, params=TrainParams())
