@@ -20,9 +20,13 @@ from mlops_kit.ci.results import restore_results, save_results
 from mlops_kit.compare.compare import compare_sides
 from mlops_kit.compare.model import Comparison
 from mlops_kit.compare.verdict import exit_code
+from mlops_kit.engines.estimate import estimate_time
+from mlops_kit.engines.forecast import forecast_run
 from mlops_kit.errors import ExitCode, MlopsKitError, RefusedError, UnreadableSideError
 from mlops_kit.outside import git
 from mlops_kit.outside.dvc import ReproResult, StageEvent, materialize, reproduce
+from mlops_kit.outside.machine import processors
+from mlops_kit.report.plan import plan_totals, planned_stages
 from mlops_kit.spec.load import LIFECYCLE, read_lifecycle
 from mlops_kit.steps.sandbox import watching_variables
 from mlops_kit.steps.watch.mode import MODE, WatchMode
@@ -68,11 +72,14 @@ def run_ci(root: Path, run: CiRun) -> CiResult:
     cache = root / ".dvc" / "cache"
     if base and _same_lock(root, base):
         restore_results(root, cache, base)
+    planned = _plan(root)
     head = _reproduce(root, replace(run, variables=_watched(root)))
     project = run.project
     if head.code != 0:
         refused = ExitCode.STALE in head.stage_codes
-        return CiResult(_failed(project, label, head), ExitCode.STALE if refused else ExitCode.OUTSIDE)
+        return CiResult(
+            planned(_failed(project, label, head)), ExitCode.STALE if refused else ExitCode.OUTSIDE
+        )
     check_run(root, head, whole=False, elsewhere=True)
     notes: list[str] = []
     if git.dirty_paths(root, ["dvc.lock"]):
@@ -85,8 +92,18 @@ def run_ci(root: Path, run: CiRun) -> CiResult:
     new = replace(read_side(root, None), info=label)
     production = read_production(root, new.kpis)
     made = compare_sides(old, new, project=project, production=production, looks=looks_at_test_set(root, new))
-    made = replace(made, ran=head.ran, notes=(*notes, *made.notes))
+    made = replace(planned(made), ran=head.ran, notes=(*notes, *made.notes))
     return CiResult(made, exit_code(made))
+
+
+def _plan(root: Path) -> Callable[[Comparison], Comparison]:
+    """Return what puts the plan of the run that comes now into a report. A pipeline that cannot be planned is the run's to complain of."""
+    try:
+        forecast = forecast_run(root, pull=True)
+    except MlopsKitError:
+        return lambda made: made
+    totals = plan_totals(forecast, estimate_time(forecast, processors()))
+    return lambda made: replace(made, planned=planned_stages(forecast), plan=totals)
 
 
 def _require_clean(root: Path) -> None:

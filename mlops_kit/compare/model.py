@@ -167,6 +167,43 @@ class PipelineNode:
     """What changed, in words; empty for a stage that is the same."""
 
 
+PlanState = Literal["run", "perhaps", "cached", "record", "missing"]
+
+
+@dataclass(frozen=True)
+class PlannedStage:
+    """What was expected of one stage before the run."""
+
+    stage: str
+    """As DVC names it."""
+    expected: PlanState
+    """Its commands run, or may; its outputs come from the cache; a .dvc file takes new content; data is not here."""
+    why: str
+    """The reasons, in words."""
+    seconds: float | None = None
+    """How long its commands took in earlier runs; None when it has not run before."""
+
+
+@dataclass(frozen=True)
+class PlanTotals:
+    """What the plan of a run came to."""
+
+    unchanged: int
+    """Stages with which nothing would happen."""
+    seconds_least: float
+    """Time of what certainly runs, by earlier runs; 0 when nothing is known."""
+    seconds_most: float
+    """The same with all that may run."""
+    bytes_least: int
+    """Bytes from the remote for what certainly happens."""
+    bytes_most: int
+    """The same with all that may happen."""
+    without_history: int = 0
+    """Stages that run or may run and have not run before."""
+    lost: tuple[str, ...] = ()
+    """What is needed and nowhere to be found."""
+
+
 @dataclass(frozen=True)
 class PlotSeries:
     """One line of a plot on one side."""
@@ -359,6 +396,10 @@ class Comparison:
     """What all stages cost on both sides; None when that is not known or the same runs are recorded."""
     costs: tuple[StageCost, ...] = ()
     """Stages whose recorded run differs and whose cost is known, the largest difference in time first."""
+    planned: tuple[PlannedStage, ...] = ()
+    """In CI: what was expected of the stages before the run; unchanged ones are only counted."""
+    plan: PlanTotals | None = None
+    """In CI: what the plan came to; None elsewhere."""
 
     @property
     def breached(self) -> tuple[KpiResult, ...]:

@@ -58,6 +58,8 @@ class StageForecast:
     """Of a stage from the cache: `lock` when what dvc.lock records comes back, `run cache` for the result of an earlier run."""
     fetched: Mapping[str, int] = field(default_factory=dict)
     """What has to come from the remote for it -> bytes, 0 where that is not recorded."""
+    perhaps_fetched: Mapping[str, int] = field(default_factory=dict)
+    """The same for what a stage before it may write anew: when that one turns out not to run."""
     checked_out: Mapping[str, int] = field(default_factory=dict)
     """What comes from the cache into the work tree for it -> bytes."""
     lost: tuple[str, ...] = ()
@@ -87,13 +89,12 @@ class Forecast:
 
     def bytes_fetched(self, *, perhaps: bool = False) -> int:
         """Return the bytes from the remote; with `perhaps` those for stages that may run too. What several need counts once."""
-        left_out = () if perhaps else (Expected.PERHAPS,)
-        found = {
-            path: size
-            for one in self.stages
-            if one.expected not in left_out
-            for path, size in one.fetched.items()
-        }
+        found: dict[str, int] = {}
+        for one in self.stages:
+            if perhaps or one.expected is not Expected.PERHAPS:
+                found |= one.fetched
+            if perhaps:
+                found |= one.perhaps_fetched
         return sum(found.values())
 
     def bytes_checked_out(self) -> int:
@@ -267,12 +268,14 @@ class _Forecaster:
         if made.expected is Expected.CACHED:
             wanted = {out.path: self._coming[out.path] for out in stage.outs if out.path in self._coming}
         elif made.expected in (Expected.RUN, Expected.PERHAPS):
-            written = {path for _, path in made.upstream}
-            wanted = dict(self._inputs(stage, written))
+            wanted = dict(self._inputs(stage, {path for _, path in made.upstream}))
         else:
             return made
         fetched, checked_out, lost = self._supply.sort(wanted, self._size)
-        return replace(made, fetched=fetched, checked_out=checked_out, lost=lost)
+        written = {path for name, path in made.upstream if self._states[name].expected is Expected.RUN}
+        others = {p: d for p, d in self._inputs(stage, written) if p not in wanted}
+        perhaps = self._supply.sort(others, self._size)[0] if made.upstream else {}
+        return replace(made, fetched=fetched, perhaps_fetched=perhaps, checked_out=checked_out, lost=lost)
 
     def _inputs(self, stage: DeclaredStage, renewed: Collection[str]) -> Iterator[tuple[str, str]]:
         """Yield the dependencies that nothing will write in this run and that are not in the work tree."""

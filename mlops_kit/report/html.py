@@ -35,6 +35,7 @@ def render(comparison: Comparison) -> str:
         _slices,
         _params,
         _data,
+        _plan,
         _pipeline,
         _cost,
         _plots,
@@ -185,6 +186,25 @@ def _data(comparison: Comparison) -> str:
     made = table("Data changed", caption, ("data", "what", "base", "this", "columns"), rows)
     labels = f"<p>Labels: {esc(text.label_sentence(comparison.labels))}</p>" if comparison.labels else ""
     return fold(f"Data changed: {len(rows)}", labels, made) if rows or labels else ""
+
+
+def _plan(comparison: Comparison) -> str:
+    if comparison.plan is None or not comparison.planned:
+        return ""
+    rows: list[Row] = []
+    for one in comparison.planned:
+        expected = "" if one.seconds is None else f"{one.seconds:,.1f}"
+        here = number_cell(text.plan_outcome(comparison, one.stage))
+        rows.append(
+            (esc(one.stage), text.PLAN_WORDS[one.expected], esc(one.why), number_cell(expected), here)
+        )
+    caption = "What was expected before the run, by what is recorded and by earlier runs."
+    columns = ("stage", "plan", "because of", "seconds expected", "seconds here")
+    lost = ", ".join(esc(path) for path in comparison.plan.lost)
+    words = f"<p>Nowhere to be found: {lost}</p>" if lost else ""
+    return fold(
+        f"Plan before the run: {text.plan_words(comparison)}", words, table("Plan", caption, columns, rows)
+    )
 
 
 def _pipeline(comparison: Comparison) -> str:

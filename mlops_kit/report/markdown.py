@@ -14,6 +14,7 @@ from mlops_kit.compare.model import (
     KpiStatus,
     MetricDiff,
     PicturePair,
+    PlannedStage,
     PlotCell,
     PlotPair,
     SliceDiff,
@@ -84,7 +85,7 @@ def _render(comparison: Comparison, size: _Size) -> str:
     """Return what stands above the folds, then the folds; a table with many rows is above with its first and folded with the rest."""
     split = (_failure, _unreadable, _contract, _kpis, _metrics)
     tops, rests = zip(*(section(comparison, size) for section in split), strict=True)
-    folded = (_slices, _params, _data, _labels, _pipeline, _cost, _plots, _notes)
+    folded = (_slices, _params, _data, _labels, _plan, _pipeline, _cost, _plots, _notes)
     parts = [_head(comparison), *tops, *rests, *(section(comparison, size) for section in folded)]
     return "\n\n".join(part for part in (*parts, _foot(comparison)) if part) + "\n"
 
@@ -234,6 +235,21 @@ def _labels(comparison: Comparison, size: _Size) -> str:  # noqa: ARG001 - one s
     if comparison.labels is None:
         return ""
     return _fold("Labels changed", md(text.label_sentence(comparison.labels), longest=400))
+
+
+def _plan(comparison: Comparison, size: _Size) -> str:
+    def row(one: PlannedStage) -> str:
+        expected = "" if one.seconds is None else f"{one.seconds:,.1f}"
+        what = text.PLAN_WORDS[one.expected]
+        return f"| {md(one.stage)} | {what} | {md(one.why, longest=400)} | {expected} | {text.plan_outcome(comparison, one.stage)} |"
+
+    if comparison.plan is None or not comparison.planned:
+        return ""
+    columns = _Columns(("stage", "plan", "because of", "seconds expected", "seconds here"), "lllrr")
+    made = _table(columns, _cut(comparison.planned, size.rows, row, "stages"))
+    lost = ", ".join(md(path) for path in comparison.plan.lost)
+    body = f"{made}\n\nNowhere to be found: {lost}" if lost else made
+    return _fold(f"Plan before the run: {text.plan_words(comparison)}", body)
 
 
 def _pipeline(comparison: Comparison, size: _Size) -> str:

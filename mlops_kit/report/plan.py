@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
+from mlops_kit.compare.model import PlannedStage, PlanState, PlanTotals
 from mlops_kit.engines.estimate import Estimate
 from mlops_kit.engines.forecast import Expected, Forecast, StageForecast
 from mlops_kit.report.reasons import describe_cause
+from mlops_kit.report.sizes import format_bytes, format_seconds
 
 _WORDS = {
     Expected.RUN: "would run",
@@ -16,7 +18,8 @@ _WORDS = {
     Expected.RECORD: "is recorded anew",
     Expected.MISSING: "is not here",
 }
-_UNITS = ("B", "kB", "MB", "GB", "TB")
+_LONGEST = 1_000
+_MOST = 20
 
 
 def plan_lines(forecast: Forecast, estimate: Estimate) -> list[str]:
@@ -52,13 +55,17 @@ def plan_summary(forecast: Forecast, estimate: Estimate) -> Iterator[str]:
         yield f"from the remote: {format_bytes(sure)}{up_to}"
     if moved := forecast.bytes_checked_out():
         yield f"from the cache: {format_bytes(moved)}"
-    lost = sorted({path for one in forecast.stages for path in one.lost})
-    if lost:
+    if lost := lost_paths(forecast):
         yield f"nowhere to be found: {', '.join(lost[:5])}{f' and {len(lost) - 5} more' if len(lost) > 5 else ''}"
     if any(one.elsewhere for one in forecast.of(Expected.UNCHANGED)):
         yield "data of unchanged stages is not here, and not needed"
     if forecast.of(Expected.MISSING):
         yield "data that is not here: `mlops-kit plan --pull` and `mlops-kit run --pull` take it from the remote where it is needed"
+
+
+def lost_paths(forecast: Forecast) -> tuple[str, ...]:
+    """Return what is needed and nowhere to be found."""
+    return tuple(sorted({path for one in forecast.stages for path in one.lost}))
 
 
 def why_stage(one: StageForecast) -> str:
@@ -87,6 +94,7 @@ def plan_value(forecast: Forecast, estimate: Estimate) -> dict[str, Any]:
                 "upstream": [{"stage": name, "path": path} for name, path in one.upstream],
                 "source": one.source,
                 "fetched": dict(one.fetched),
+                "perhaps_fetched": dict(one.perhaps_fetched),
                 "checked_out": dict(one.checked_out),
                 "lost": list(one.lost),
                 "elsewhere": one.elsewhere,
@@ -105,24 +113,26 @@ def plan_value(forecast: Forecast, estimate: Estimate) -> dict[str, Any]:
     }
 
 
-def format_bytes(count: int) -> str:
-    """Return a size for people, by powers of 1,000: `1.2 MB`."""
-    size, unit = float(count), 0
-    while size >= 1000 and unit < len(_UNITS) - 1:
-        size, unit = size / 1000, unit + 1
-    return f"{size:.3g} {_UNITS[unit]}" if unit else f"{count} B"
+def planned_stages(forecast: Forecast) -> tuple[PlannedStage, ...]:
+    """Return what is expected of the stages with which something happens, for a report."""
+    return tuple(
+        PlannedStage(one.stage, cast("PlanState", one.expected.value), why_stage(one)[:_LONGEST], one.seconds)
+        for one in forecast.stages
+        if one.expected is not Expected.UNCHANGED
+    )
 
 
-def format_seconds(seconds: float) -> str:
-    """Return a time for people: `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
+def plan_totals(forecast: Forecast, estimate: Estimate) -> PlanTotals:
+    """Return what a plan comes to, for a report."""
+    return PlanTotals(
+        len(forecast.of(Expected.UNCHANGED)),
+        estimate.least,
+        estimate.most,
+        forecast.bytes_fetched(),
+        forecast.bytes_fetched(perhaps=True),
+        len(estimate.unknown),
+        lost_paths(forecast)[:_MOST],
+    )
 
 
 def _time(one: StageForecast) -> str:

@@ -16,6 +16,7 @@ from mlops_kit.compare.model import (
     Verdict,
 )
 from mlops_kit.report.inert import html_text, markdown_text, number, signed, visible
+from mlops_kit.report.sizes import format_bytes, format_seconds
 from mlops_kit.spec.kinds import JsonValue
 
 __all__ = ["html_text", "markdown_text", "number", "signed", "visible"]  # and what is defined here
@@ -148,6 +149,38 @@ def pipeline_words(comparison: Comparison) -> str:
         seconds = sum(seconds for _, seconds in comparison.ran)
         said.append(f"{len(comparison.ran):,} ran here in {seconds:,.0f} s")
     return ", ".join(said)
+
+
+PLAN_WORDS = {
+    "run": "would run",
+    "perhaps": "may run",
+    "cached": "from the cache",
+    "record": "recorded anew",
+    "missing": "not here",
+}
+
+
+def plan_words(comparison: Comparison) -> str:
+    """Return what the plan before the run came to; empty without one."""
+    totals = comparison.plan
+    if totals is None:
+        return ""
+    states = [one.expected for one in comparison.planned]
+    said = [f"{states.count(state):,} {word}" for state, word in PLAN_WORDS.items() if state in states]
+    said.append(f"{totals.unchanged:,} unchanged")
+    if totals.seconds_most:
+        span = dict.fromkeys((format_seconds(totals.seconds_least), format_seconds(totals.seconds_most)))
+        said.append(f"about {' to '.join(span)}")
+    if totals.bytes_most:
+        span = dict.fromkeys((format_bytes(totals.bytes_least), format_bytes(totals.bytes_most)))
+        said.append(f"{' to '.join(span)} from the remote")
+    return ", ".join(said)
+
+
+def plan_outcome(comparison: Comparison, stage: str) -> str:
+    """Return what became of a stage that was planned: its seconds here; empty when its commands did not run."""
+    seconds = dict(comparison.ran).get(stage)
+    return "" if seconds is None else f"{seconds:,.1f}"
 
 
 def plot_words(comparison: Comparison) -> str:
