@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlops_kit.artifacts.belonging import IGNORE, read_ignores
-from mlops_kit.artifacts.code import file_code_hash
+from mlops_kit.artifacts.code import CodeHashes
 from mlops_kit.artifacts.evidence import Evidence, FileEvidence, StageEvidence, folder_files, hash_path
 from mlops_kit.artifacts.hidden_edits import recorded_evidence
 from mlops_kit.artifacts.inventory import Inventory, Recorded
@@ -60,12 +60,15 @@ def learn_evidence(
     root: Path, inventory: Inventory, place: Place, cache: StatCache, old: Evidence
 ) -> dict[str, StageEvidence]:
     """Return the evidence of all that the locks name: of what is here from its content, of what is elsewhere what was known."""
+    codes = CodeHashes(root)
 
     def learn(item: Recorded) -> FileEvidence | None:
         members = place.members(item.digest) if item.is_folder else None
         found = hash_path(root / item.path, cache, members=members)
         if found is not None and found.md5 == item.digest:
-            return FileEvidence(item.digest, found.sha256, found.size, file_code_hash(root / item.path))
+            return FileEvidence(
+                item.digest, found.sha256, found.size, codes.hash(root / item.path, found.md5)
+            )
         return recorded_evidence(item, old)
 
     made: dict[str, tuple[dict[str, FileEvidence], dict[str, FileEvidence]]] = {}
@@ -74,6 +77,7 @@ def learn_evidence(
             entry = learn(item)
             if entry is not None:
                 made.setdefault(item.stage, ({}, {}))[number][item.path] = entry
+    codes.save()
     return {stage: StageEvidence(deps, outs) for stage, (deps, outs) in made.items()}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from mlops_kit.artifacts.templating import DEFAULT_PARAMS, Reader, Templates, is_templated
 from mlops_kit.artifacts.values import flatten, load_foreign_yaml
@@ -104,7 +104,7 @@ def read_pipeline(
     is none), for params.yaml and the files that `vars` names. A stage that cannot be resolved is among the `problems`, and the
     others are read. Raises SpecError when the file as a whole cannot be used.
     """
-    value = load_foreign_yaml(text, where) or {}
+    value = _document(text, where)
     if not isinstance(value, dict) or not isinstance(value.get("stages") or {}, dict):
         raise SpecError("is not a mapping with `stages`", where=where)
     problems: list[str] = []
@@ -136,6 +136,26 @@ def read_pipeline(
         {"stages": stages, "plots": top.get("plots")},
         {prefix + name: _join(folder, stage["wdir"]) for name, stage in stages.items() if stage.get("wdir")},
     )
+
+
+# One command reads the same files several times, and parsing them is most of what it does. What is in here is never changed.
+_DOCUMENTS: dict[str | bytes, Any] = {}
+_LOCKS: dict[tuple[str | bytes, str], dict[str, LockedStage]] = {}
+_MOST_KEPT = 8
+_T = TypeVar("_T")
+_K = TypeVar("_K")
+
+
+def _document(text: str | bytes, where: str) -> Any:
+    found = _DOCUMENTS.get(text)
+    return _keep(_DOCUMENTS, text, load_foreign_yaml(text, where) or {}) if found is None else found
+
+
+def _keep(known: dict[_K, _T], key: _K, value: _T) -> _T:
+    while len(known) >= _MOST_KEPT:
+        del known[next(iter(known))]
+    known[key] = value
+    return value
 
 
 def _resolved(
@@ -195,7 +215,14 @@ def read_lock(text: str | bytes, folder: str, where: str) -> dict[str, LockedSta
 
     A lock of schema 1.0 holds the stages at its top. Raises SpecError when it is no lock, or of a schema that is not known.
     """
-    value = load_foreign_yaml(text, where) or {}
+    known = _LOCKS.get((text, folder))
+    if known is None:
+        known = _keep(_LOCKS, (text, folder), _read_lock(text, folder, where))
+    return dict(known)
+
+
+def _read_lock(text: str | bytes, folder: str, where: str) -> dict[str, LockedStage]:
+    value = _document(text, where)
     if not isinstance(value, dict):
         raise SpecError("is not a mapping of stages", where=where)
     schema = value.get("schema")

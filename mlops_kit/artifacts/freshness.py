@@ -18,7 +18,7 @@ from mlops_kit.artifacts.declared import DeclaredPipelines, DeclaredStage, Prese
 from mlops_kit.artifacts.dvcfiles import LockedStage
 from mlops_kit.artifacts.evidence import Evidence, folder_files, read_evidence
 from mlops_kit.artifacts.hashing import FileHash, fold_folder
-from mlops_kit.artifacts.places import is_content, read_places
+from mlops_kit.artifacts.places import is_content, is_digest, read_places
 from mlops_kit.artifacts.statcache import StatCache
 from mlops_kit.artifacts.values import flatten, parse_values
 
@@ -179,7 +179,7 @@ class Freshness:
     ) -> Iterator[Cause]:
         for path in stage.deps:
             digest = lock.deps.get(path, "")
-            if "://" in path or (digest and not _is_md5(digest)):
+            if "://" in path or (digest and not is_digest(digest)):
                 unknown.append(path)
                 continue
             state = self._state(path, digest)
@@ -235,7 +235,7 @@ class Freshness:
     def _outs(self, stage: DeclaredStage, lock: LockedStage) -> Iterator[Cause]:
         for out in stage.outs:
             path, digest = out.path, lock.outs.get(out.path, "")
-            if out.cached and _is_md5(digest) and not self._is_cached(digest):
+            if out.cached and is_digest(digest) and not self._is_cached(digest):
                 state = NOT_CACHED if (self.root / path).exists() else GONE
             else:
                 state = self._state(path, digest)
@@ -321,8 +321,3 @@ def _with_upstream(
 def _parents(path: str) -> Iterator[str]:
     while (path := posixpath.dirname(path)) not in ("", "/"):
         yield path
-
-
-def _is_md5(digest: str) -> bool:
-    plain = digest.removesuffix(".dir")
-    return len(plain) == 32 and all(sign in "0123456789abcdef" for sign in plain)

@@ -17,6 +17,7 @@ from mlops_kit.artifacts.dvcfiles import (
     read_lock,
     read_pipeline,
 )
+from mlops_kit.artifacts.places import is_digest
 from mlops_kit.artifacts.trees import CommitTree, Tree, WorkTree
 from mlops_kit.artifacts.values import load_foreign_yaml
 from mlops_kit.errors import SpecError
@@ -135,9 +136,11 @@ def _of_pipeline(
     deps: list[Recorded] = []
     for stage, run in stages.items():
         for path, digest in run.outs.items():
-            if _is_md5(digest):
+            if is_digest(digest):
                 outs.append(_recorded(path, digest, stage, lock, run, _options(declared.get(path))))
-        deps += [Recorded(path, digest, stage, lock) for path, digest in run.deps.items() if _is_md5(digest)]
+        deps += [
+            Recorded(path, digest, stage, lock) for path, digest in run.deps.items() if is_digest(digest)
+        ]
     return stages, outs, deps
 
 
@@ -153,7 +156,7 @@ def _of_dvc_file(content: bytes, name: str) -> Iterator[Recorded]:
     for (path, digest), chosen in zip(run.outs.items(), options, strict=False):
         if imported:
             chosen["push"] = False  # it comes from another repository, which keeps it
-        if _is_md5(digest):
+        if is_digest(digest):
             yield _recorded(path, digest, name, name, run, chosen)
 
 
@@ -170,8 +173,3 @@ def _recorded(
         pushed=options.get("push", True) is not False,
         remote=str(options.get("remote") or ""),
     )
-
-
-def _is_md5(digest: str) -> bool:
-    plain = digest.removesuffix(".dir")
-    return len(plain) == 32 and all(sign in "0123456789abcdef" for sign in plain)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from mlops_kit.artifacts.hashing import LISTING, FileHash, read_listing, text_md5
 from mlops_kit.artifacts.store import read_settings
+
+_DIGEST = re.compile(r"[0-9a-f]{32}(?:\.dir)?")
 
 
 @dataclass(frozen=True)
@@ -106,8 +109,7 @@ def digest_of(name: str) -> str:
 
 def is_digest(name: str) -> bool:
     """Return whether a name is that of an object."""
-    plain = name.removesuffix(LISTING)
-    return len(plain) == 32 and all(sign in "0123456789abcdef" for sign in plain)
+    return _DIGEST.fullmatch(name) is not None
 
 
 def is_content(path: Path, found: FileHash, digest: str) -> bool:
