@@ -26,6 +26,8 @@ from mlops_kit.outside.tree import descendants
 
 # What differs from stage to stage and from shell to shell, and what no library looks at while it is imported.
 OF_STAGES = frozenset({"DVC_STAGE", "DVC_ROOT", "PWD", "OLDPWD", "SHLVL", "_"})
+# The shell that `steps/sandbox.py` writes: the user's own for steps of the library, which need none of its variables.
+WATCHING_SHELL = ".dvc/tmp/mlops-kit/shell"
 _PYTHON = re.compile(r"python(\d(\.\d+)?)?")
 _SHELL_SIGNS = re.compile(r"[$`\\|&;<>()*?\[\]{}~!#\n\r\t\0]")
 _SERVER = Path(__file__).with_name("warm_server.py")
@@ -72,12 +74,17 @@ def python_program(command: str) -> list[str] | None:
 
 
 def shell_environment(environment: Mapping[str, str], *, folder: Path, shell: str) -> dict[str, str] | None:
-    """Return the environment that the last command of `shell -c` gets when the shell gets `environment`; None for an unknown shell."""
+    """Return the environment that the last command of `shell -c` gets when the shell gets `environment`; None for an unknown shell.
+
+    Variables that name the last program (`_`) are as they were.
+    """
+    made = {**environment, "PWD": _logical(folder, environment.get("PWD", ""))}
+    if shell.endswith(WATCHING_SHELL):
+        return made
     name = shell.rpartition("/")[2]
     name = os.path.realpath(shell).rpartition("/")[2] if name == "sh" else name
     if any(key.startswith("BASH_FUNC_") or key in ("BASH_ENV", "ENV") for key in environment):
         return None
-    made = {**environment, "PWD": _logical(folder, environment.get("PWD", ""))}
     if name == "dash":
         return made
     if name != "bash":
@@ -100,11 +107,18 @@ def _logical(folder: Path, named: str) -> str:
 class WarmServer:
     """A process that has `preload` (dotted names) imported by the interpreter `python` in `environment` and `folder`.
 
-    It begins to import as soon as it is made; what is started meanwhile waits for it. Nothing of it outlives this process or `close`.
+    It begins to import as soon as it is made; what is started meanwhile waits for it. Nothing of it outlives this process or `close`: a
+    warden ends it, which keeps the descriptor `lock` (that of the run) until all is gone.
     """
 
     def __init__(
-        self, python: str, environment: Mapping[str, str], preload: Sequence[str], *, folder: Path
+        self,
+        python: str,
+        environment: Mapping[str, str],
+        preload: Sequence[str],
+        *,
+        folder: Path,
+        lock: int | None = None,
     ) -> None:
         self.python = python
         self._environment = dict(environment)
@@ -125,7 +139,7 @@ class WarmServer:
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-S", str(Path(__file__).with_name("warden.py")), *command],
                 cwd=folder, env=self._environment, stdin=subprocess.PIPE, stdout=theirs.fileno(), stderr=subprocess.DEVNULL,
-                start_new_session=True,
+                start_new_session=True, pass_fds=() if lock is None else (lock,),
             )  # fmt: skip
         except OSError:
             self._control.close()

@@ -20,7 +20,7 @@ from mlops_kit.spec.model import Lifecycle
 from mlops_kit.steps.closure import OWN, Folders, ImportClosure, find_closure, imported_modules
 from mlops_kit.steps.environment import stage_environment
 from mlops_kit.steps.perturbation import VARIABLE
-from mlops_kit.steps.watch.mode import MODE, WatchMode
+from mlops_kit.steps.watch.mode import MODE, WatchMode, watch_mode
 
 # What every step's runner imports sooner or later; not the modules that run as programs, which runpy warns about.
 RUNNER = (
@@ -154,12 +154,14 @@ class WarmStarts:
     """Starts the Python programs of a run in forks that have their libraries imported; see `child.WarmStarter`.
 
     Processes that import begin when the first program that needs one starts. Steps of the library start in the stage environment right
-    away, and watched, as they would start themselves a second time in it.
+    away, and watched, as they would start themselves a second time in it; other commands that are to be watched start afresh, below a
+    process that watches. `lock` is the descriptor of the run's lock, which is kept until all is gone.
     """
 
-    def __init__(self, root: Path, lifecycle: Lifecycle | None = None) -> None:
+    def __init__(self, root: Path, lifecycle: Lifecycle | None = None, *, lock: int | None = None) -> None:
         self._root = root
         self._lifecycle = lifecycle
+        self._lock = lock
         self._programs: dict[tuple[str, tuple[str, ...]], PythonProgram] = {}
         self._forks: list[frozenset[str]] = []
         self._places: dict[tuple[object, ...], _Place] = {}
@@ -184,23 +186,26 @@ class WarmStarts:
         packages = next((fork for fork in reversed(self._forks) if fork <= program.packages), None)
         if python is None or packages is None:
             return None
-        words, variables = self._as_step(program, python, environment)
-        server = self._server(python, packages, cwd, variables)
-        if server is None:
+        step = self._as_step(program, python, environment)
+        if step is None and watch_mode(environment, WatchMode.OFF) is not WatchMode.OFF:
             return None
-        return server.start(words, cwd=cwd, environment=variables, stdout=stdout)
+        words, variables = step or (list(argv), environment)
+        server = self._server(python, packages, cwd, variables)
+        return (
+            server.start(words, cwd=cwd, environment=variables, stdout=stdout) if server is not None else None
+        )
 
     def _as_step(
         self, program: PythonProgram, python: str, environment: Mapping[str, str]
-    ) -> tuple[list[str], Mapping[str, str]]:
-        """Return the words and the environment with which a step of the library starts itself again; those given for anything else."""
-        words, same = list(program.words), (list(program.words), environment)
+    ) -> tuple[list[str], Mapping[str, str]] | None:
+        """Return the words and the environment with which a step of the library starts itself again; None for anything else."""
+        words = list(program.words)
         use = self._lifecycle.steps.get(program.stage) if self._lifecycle is not None else None
         rest = words[3:] if words[1] == "-m" else words[2:]
         if use is None or use.uses is None or self._lifecycle is None or environment.get(VARIABLE):
-            return same
+            return None
         if rest not in ([], [program.stage]):
-            return same
+            return None
         threads = self._lifecycle.runtime.threads
         variables = stage_environment(environment, threads=threads, declared=use.environment)
         if variables.get(MODE) == WatchMode.OFF:
@@ -214,7 +219,7 @@ class WarmStarts:
         fixed = tuple(sorted((name, value) for name, value in environment.items() if name not in OF_STAGES))
         key = (python, os.path.realpath(cwd), fixed)
         if key not in self._places:
-            self._places[key] = _Place(WarmServer(python, environment, (), folder=cwd))
+            self._places[key] = _Place(WarmServer(python, environment, (), folder=cwd, lock=self._lock))
         place = self._places[key]
         if packages not in place.servers:
             # A fork of the largest that has no more than this one.
