@@ -22,6 +22,8 @@ from typing import Any
 
 _BLOCK = 1 << 20
 _WORKERS = 16
+_MANY = 200  # names; below that, asking for each is as quick
+_PAGE = 1000  # names that an object store lists at once
 _speaking = threading.Lock()
 
 
@@ -67,7 +69,36 @@ def _answer(remote: _Remote, asked: dict[str, Any], pool: ThreadPoolExecutor) ->
         except Exception as error:  # noqa: BLE001 - as above
             _tell({"name": name, "size": None, "complaint": _words(error)})
 
-    list(pool.map(one, files))
+    names = _stat_by_listing(remote, list(files), pool) if asked["act"] == "stat" else list(files)
+    list(pool.map(one, names))
+
+
+def _stat_by_listing(remote: _Remote, names: list[str], pool: ThreadPoolExecutor) -> list[str]:
+    """Tell the sizes of what folders hold if listing these takes fewer requests than asking for each name; return the names that are left."""
+    folders = sorted({name.rpartition("/")[0] for name in names})
+    if len(names) < _MANY or len(folders) * 2 > len(names):
+        return names
+    sample = _listing(remote, folders[0])
+    if sample is None or len(folders) * (1 + len(sample) // _PAGE) * 2 > len(names):
+        return names
+    wanted = set(names)
+    for found in pool.map(lambda folder: _listing(remote, folder) or {}, folders):
+        for name in wanted & found.keys():
+            _tell({"name": name, "size": found[name]})
+    return []
+
+
+def _listing(remote: _Remote, folder: str) -> dict[str, int] | None:
+    """Return name -> bytes of the files in a folder, None of what is no object store: others list slowly or not at all."""
+    from dvc_objects.fs.base import ObjectFileSystem
+
+    if not isinstance(remote.fs, ObjectFileSystem):
+        return None
+    try:  # DVC's own `find` leaves the sizes out
+        found: dict[str, Any] = remote.fs.fs.find(remote.path(folder), detail=True)
+    except FileNotFoundError:
+        return {}
+    return {f"{folder}/{remote.fs.name(path)}": entry.get("size", -1) for path, entry in found.items()}
 
 
 class _Remote:

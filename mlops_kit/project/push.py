@@ -214,7 +214,17 @@ class _Pusher:
     def _new_runs(self, uploads: Uploads) -> list[PortableRun]:
         """Return the runs that the remote does not have, of those whose outputs are whole here."""
         runs = list(portable_runs(self._places.cache, read_pipelines(self._root)))
-        return uploads.new_runs(self._remote("", "the run cache").name, runs) if runs else []
+        new = uploads.new_runs(self._remote("", "the run cache").name, runs) if runs else []
+        found = {
+            d: path for run in new for d in run.objects if (path := self._places.cache.find(d)) is not None
+        }
+        self._memory.warm(found.values())
+        whole = {
+            digest
+            for digest, path in found.items()
+            if is_named(path, digest, self._sha256(digest), self._memory)
+        }
+        return [run for run in new if whole.issuperset(run.objects)]
 
     def _of_runs(self, runs: Iterable[PortableRun], wanted: Mapping[str, set[str]]) -> dict[str, set[str]]:
         """Return what runs name beside what the locks do, with the remotes that should have it."""

@@ -14,20 +14,7 @@ from mlops_kit.artifacts.remote_runs import costs_name, entry_folder, index_name
 from mlops_kit.artifacts.remote_store import RemoteStore, fetch_objects
 from mlops_kit.outside.whole_files import half_done, sweep
 from tests.support.http_store import http_store
-
-
-def put(place: Path, content: bytes, suffix: str = "") -> str:
-    digest = hashlib.md5(content).hexdigest() + suffix
-    path = place / object_name(digest)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
-    return digest
-
-
-def put_folder(place: Path, *contents: bytes) -> str:
-    rows = [{"md5": put(place, content), "relpath": f"{n:04}"} for n, content in enumerate(contents)]
-    return put(place, json.dumps(rows).encode(), ".dir")
-
+from tests.support.places import put, put_folder
 
 ENTRY = """\
 cmd: cp in out
