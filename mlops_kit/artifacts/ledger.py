@@ -143,7 +143,6 @@ class Ledger:
         with self._guard():
             for out in stage.outs:
                 self._check(stage, out)
-                self._ignore(out)
             entry = self._entries.whole(stage)
             key = self._remember(stage, entry)
             for out in stage.outs:
@@ -177,6 +176,8 @@ class Ledger:
         ready: dict[str, dict[str, Mapping[str, Any]]] = {}
         for name in self._ready():
             stage = self._stage(name)
+            for out in stage.outs:  # here, where stages come in DVC's order, whichever was done first
+                self._ignore(out)
             ready.setdefault(stage.lock, {})[stage.short] = self._waiting.pop(name)
         if not ready:
             return
@@ -274,14 +275,15 @@ class Ledger:
                 fix=f"declare it below `outs` of {stage.file}",
             )
 
-    def _ignore(self, out: DeclaredOut) -> None:
-        if not out.cached or self._ignores is None:
-            return
-        if self._ignores.tracks(out.path):
+        if out.cached and self._ignores is not None and self._ignores.tracks(out.path):
             raise RefusedError(
                 f"{out.path} is an output that DVC keeps, and git tracks it",
                 fix=f"git rm -r --cached -- {out.path}, or give it `cache: false`",
             )
+
+    def _ignore(self, out: DeclaredOut) -> None:
+        if not out.cached or self._ignores is None:
+            return
         if file := self._ignores.ignore(out.path):
             self._to_stage[file] = None
 

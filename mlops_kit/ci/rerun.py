@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -20,14 +20,19 @@ from mlops_kit.ci.results import restore_results, save_results
 from mlops_kit.compare.compare import compare_sides
 from mlops_kit.compare.model import Comparison
 from mlops_kit.compare.verdict import exit_code
+from mlops_kit.engines.callbacks import Callbacks
 from mlops_kit.engines.estimate import estimate_time
 from mlops_kit.engines.forecast import forecast_run
+from mlops_kit.engines.options import PipelineOptions, WarmStart
+from mlops_kit.engines.pipeline import reproduce_pipelines
 from mlops_kit.errors import ExitCode, MlopsKitError, RefusedError, UnreadableSideError
 from mlops_kit.outside import git
-from mlops_kit.outside.dvc import ReproResult, StageEvent, materialize, reproduce
+from mlops_kit.outside.child import WarmStarter
+from mlops_kit.outside.dvc import ReproResult, StageEvent, materialize
 from mlops_kit.outside.machine import processors
 from mlops_kit.report.plan import plan_totals, planned_stages
 from mlops_kit.spec.load import LIFECYCLE, read_lifecycle
+from mlops_kit.steps.preload import WarmStarts
 from mlops_kit.steps.sandbox import watching_variables
 from mlops_kit.steps.watch.mode import MODE, WatchMode
 
@@ -164,26 +169,24 @@ def _watched(root: Path) -> Mapping[str, str]:
 
 def _reproduce(root: Path, run: CiRun) -> ReproResult:
     """Reproduce with what is here and on the remote; run what cannot be had."""
-    result = reproduce(
-        root,
-        pull=True,
-        allow_missing=True,
-        programs=run.programs,
-        variables=run.variables,
-        on_event=run.on_event,
-        on_line=run.on_line,
+    wanted = PipelineOptions(
+        pull=True, allow_missing=True, programs=run.programs, variables=run.variables, warm=_warm_starts(root)
     )
+    watcher = Callbacks(run.on_event, run.on_line)
+    result = reproduce_pipelines(root, wanted, watcher)
     if result.code == 0 and not materialize(root, compared_paths(root)):
         return result
-    again = reproduce(
-        root,
-        pull=True,
-        programs=run.programs,
-        variables=run.variables,
-        on_event=run.on_event,
-        on_line=run.on_line,
-    )
+    again = reproduce_pipelines(root, replace(wanted, allow_missing=False), watcher)
     return replace(again, ran=(*(result.ran if result.code == 0 else ()), *again.ran))
+
+
+def _warm_starts(root: Path) -> WarmStart:
+    def begin(stages: Iterable[tuple[str, Sequence[str], Path]]) -> WarmStarter:
+        starts = WarmStarts(root, read_lifecycle(root) if (root / LIFECYCLE).exists() else None)
+        starts.expect(stages)
+        return starts
+
+    return begin
 
 
 def compared_paths(root: Path) -> list[str]:

@@ -7,18 +7,19 @@ is handed to DVC itself. dvc.lock goes through states that a serial `dvc repro` 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from mlops_kit.artifacts.declared import DeclaredPipelines, DeclaredStage
 from mlops_kit.artifacts.freshness import Cause, Freshness, StageFreshness
 from mlops_kit.artifacts.ledger import Ledger
 from mlops_kit.artifacts.run_history import durations, peaks
-from mlops_kit.engines._base import Remote, StageExit, StageLine, StageTask
+from mlops_kit.engines._base import StageExit, StageLine, StageTask
 from mlops_kit.engines.judging import Verdict, counted_causes, missing_inputs, only_missing, targeted
 from mlops_kit.engines.local import LocalEngine
+from mlops_kit.engines.options import PipelineOptions
 from mlops_kit.engines.outcome import Outcome
 from mlops_kit.engines.queue import StageQueue, critical_seconds
 from mlops_kit.engines.room import Room, read_resources
@@ -26,7 +27,6 @@ from mlops_kit.engines.stopping import Stopping
 from mlops_kit.engines.watching import RunStart, Watcher
 from mlops_kit.errors import MlopsKitError, OutsideError, SpecError
 from mlops_kit.outside.aside import Aside, recover
-from mlops_kit.outside.child import WarmStarter
 from mlops_kit.outside.children import open_children
 from mlops_kit.outside.dvc import ReproResult, dvc_environment, materialize, reproduce
 from mlops_kit.outside.machine import available_memory, usable_processors
@@ -34,33 +34,6 @@ from mlops_kit.outside.run_lock import Announced, hold_dvc, hold_run
 
 TICK_SECONDS = 0.25
 PATIENCE_SECONDS = 20.0
-
-WarmStart = Callable[[Iterable[tuple[str, Sequence[str], Path]]], WarmStarter | None]
-"""Is given the stages that may run (name, commands, folder); returns what starts Python programs warm."""
-
-
-@dataclass(frozen=True)
-class PipelineOptions:
-    """How to bring pipelines up to date."""
-
-    targets: Sequence[str] = ()
-    """Stages to bring up to date, with what they need; all when empty."""
-    force: bool = False
-    """Run stages that have not changed as well."""
-    pull: bool = False
-    """Fetch what is missing from the remote."""
-    allow_missing: bool = False
-    """Take unchanged stages whose data is not here as up to date."""
-    jobs: int = 0
-    """How many stages run side by side at most; 0 for as many as there are processors."""
-    programs: Path | None = None
-    """Folder in which stages find `python` first; None for this interpreter's."""
-    variables: Mapping[str, str] = field(default_factory=dict)
-    """Environment variables for the stages."""
-    warm: WarmStart | None = None
-    """Starts what Python stages are forked from; None to start each afresh."""
-    remote: Remote | None = None
-    """Where content and the run cache of other machines are; None to ask DVC."""
 
 
 def reproduce_pipelines(

@@ -15,7 +15,8 @@ from mlops_kit.artifacts.side import read_side
 from mlops_kit.engines._base import StageLine
 from mlops_kit.engines.accounts import Accounts
 from mlops_kit.engines.callbacks import Callbacks
-from mlops_kit.engines.pipeline import PipelineOptions, reproduce_pipelines
+from mlops_kit.engines.options import PipelineOptions
+from mlops_kit.engines.pipeline import reproduce_pipelines
 from mlops_kit.engines.watching import Overheard, Watcher, Watchers
 from mlops_kit.errors import ExitCode, UsageError
 from mlops_kit.outside.child import WarmStarter
