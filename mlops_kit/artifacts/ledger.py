@@ -92,7 +92,7 @@ class Ledger:
         Raises OSError, SpecError.
         """
         found = self._freshness.judge(name)
-        if not found.would_run or (entry := self._pending.get(name)) is None:
+        if not found.would_run or (entry := self._pending.take(name)) is None:
             return found
         stage = self._stage(name)
         earlier = self._freshness.judge_against(name, locked_stage(entry, stage.base))
@@ -155,6 +155,7 @@ class Ledger:
     def settle(self, name: str) -> None:
         """Let nothing wait for a stage any longer: it is unchanged, or DVC itself has recorded it."""
         self._done.add(name)
+        self._pending.take(name)
 
     def reload(self, names: Iterable[str]) -> None:
         """Read again what DVC itself has recorded of these stages. Raises OSError, SpecError."""
@@ -180,6 +181,7 @@ class Ledger:
                 self._ignore(out)
             ready.setdefault(stage.lock, {})[stage.short] = self._waiting.pop(name)
         if not ready:
+            self._pending.keep(self._waiting)
             return
         with self._guard():
             self._objects.settle()
@@ -201,6 +203,7 @@ class Ledger:
     def _enter(self, stage: DeclaredStage, entry: Mapping[str, Any]) -> None:
         self._freshness.learn(stage.name, locked_stage(entry, stage.base))
         self._done.add(stage.name)
+        self._pending.take(stage.name)
         self._waiting[stage.name] = entry
         if len(self._order) <= _FEW or time.monotonic() - self._written >= _SECONDS:
             self.flush()

@@ -28,10 +28,10 @@ class UnusualError(Exception):
 def entry_text(name: str, entry: Mapping[str, Any]) -> str:
     """Return the lines of one stage below `stages:`. Raises UnusualError when the file has to be written as a whole."""
     try:
-        return "".join(_mapping({name: entry}, 2))
+        return "".join(_mapping({name: _unshared(entry)}, 2))
     except UnusualError:
         text = dump({"stages": {name: entry}})
-        if dump(load_for_update(text)) != text or re.search(r"(?:^|\s)[&*]id\d", text):
+        if not _stays(text) or re.search(r"(?:^|\s)[&*]id\d", text):
             raise UnusualError from None
         return text.removeprefix("stages:\n")
 
@@ -39,7 +39,7 @@ def entry_text(name: str, entry: Mapping[str, Any]) -> str:
 def document_text(entry: Mapping[str, Any]) -> str:
     """Return one entry as a file of its own, as the run cache keeps it."""
     try:
-        return "".join(_mapping(entry, 0))
+        return "".join(_mapping(_unshared(entry), 0))
     except UnusualError:
         return dump(entry)
 
@@ -65,8 +65,31 @@ def is_canonical(text: str, value: Any) -> bool:
     except UnusualError:
         if re.search(r"(?:^|\s)#|(?:: |- )[&*]\w|\n\s*\n", text):
             return False  # comments and blank lines belong to what stands before them; anchors count through the file
-        whole = "stages:\n" + text
-        return dump(load_for_update(whole)) == whole
+        return _stays("stages:\n" + text)
+
+
+def _stays(text: str) -> bool:
+    """Return whether DVC would write a text again as it is; for some values its library writes what it cannot read."""
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        return dump(load_for_update(text)) == text
+    except YAMLError:
+        return False
+
+
+def _unshared(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the entry. Raises UnusualError when a list or mapping stands in it twice, which is written once and named after that."""
+    seen: set[int] = set()
+    waiting: list[Any] = [entry.get("params")]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, Mapping | list):
+            if id(value) in seen:
+                raise UnusualError
+            seen.add(id(value))
+            waiting.extend(value.values() if isinstance(value, Mapping) else value)
+    return entry
 
 
 def _yaml() -> Any:

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import stat
+import sys
 import uuid
 from collections.abc import Mapping
 from copy import copy
@@ -17,6 +18,7 @@ from mlops_kit.artifacts.store import read_settings
 from mlops_kit.errors import OutsideError
 
 _PROTECTED = 0o444
+_CLONE = 0x40049409  # FICLONE of linux/fs.h
 _CANNOT = (
     errno.EPERM,
     errno.ENOTSUP,
@@ -44,6 +46,7 @@ class Objects:
         self._file_mode = 0o664 if settings.shared else 0o666 & ~mask
         self._plain_mode = 0o666 & ~mask
         self._made: set[Path] = set()
+        self._unable: set[str] = set()
         self._fresh: list[Path] = []
 
     def copying(self) -> Objects:
@@ -89,13 +92,16 @@ class Objects:
 
     def put_file(self, path: Path, found: FileHash) -> None:
         """Put the content of a file, whose hashes are `found`, into the cache. Raises OSError, and OutsideError when it changes meanwhile."""
-        if self.holds(found.md5, found.size):
-            return
         home = self.home(found.md5)
+        if self.holds(found.md5, found.size):
+            # A link will take the place of the file, so the object is not taken on trust.
+            if self.links[0] in ("copy", "reflink") or hash_file(home).md5 == found.md5:
+                return
+            home.unlink(missing_ok=True)
         self.make_folder(home.parent)
         fresh = home.parent / f".{uuid.uuid4().hex}.tmp"
         try:
-            if not (self.links[0] == "hardlink" and found.size and _linked(path, fresh)):
+            if not self._moved_in(path, found, fresh):
                 _copy(path, fresh)
                 if fresh.stat().st_size != found.size:
                     raise OutsideError(
@@ -106,6 +112,15 @@ class Objects:
             os.replace(fresh, home)  # noqa: PTH105 - the one call that also replaces on Windows
         finally:
             fresh.unlink(missing_ok=True)
+
+    def _moved_in(self, path: Path, found: FileHash, fresh: Path) -> bool:
+        """Make the object a link of the file, which is going to be one of it: nothing is copied."""
+        return (
+            self.links[0] == "hardlink"
+            and bool(found.size)
+            and not path.is_symlink()
+            and _linked(path, fresh)
+        )
 
     def put_folder(self, path: Path, members: Mapping[str, FileHash], digest: str) -> None:
         """Put all files of a folder and then its listing into the cache. Raises OSError, OutsideError."""
@@ -133,8 +148,8 @@ class Objects:
         """Make a folder of the cache, open to the group when the cache is shared. Raises OSError."""
         if folder in self._made:
             return
-        folder.parent.mkdir(parents=True, exist_ok=True)
         if not folder.is_dir():
+            self.make_folder(folder.parent)
             folder.mkdir(exist_ok=True)
             if self._shared:
                 folder.chmod(0o2775)
@@ -157,7 +172,8 @@ class Objects:
         """
         state = path.lstat()
         own = not stat.S_ISLNK(state.st_mode) and state.st_nlink == 1
-        copied = self.links[0] in ("copy", "reflink")
+        # A file that shares its blocks is as good as a copy; where neither comes first, DVC links anew.
+        copied = self.links[0] == "copy" or self.links[:2] == ("reflink", "copy")
         replaced = not (own and copied) and not self._is_linked(path, digest)
         if replaced:
             self.link(digest, path)
@@ -187,9 +203,12 @@ class Objects:
         target.parent.mkdir(parents=True, exist_ok=True)
         fresh = target.parent / f".{uuid.uuid4().hex}.tmp"
         try:
-            for kind in (*(links or self.links), "copy" if os.name == "nt" else ""):
+            for kind in links or self.links:
+                if kind in self._unable:
+                    continue
                 if _brought(kind, home, fresh):
                     break
+                self._unable.add(kind)
             else:
                 raise OSError(
                     errno.ENOTSUP, f"none of cache.type = {','.join(self.links)} works here", str(target)
@@ -252,10 +271,26 @@ def _brought(kind: str, home: Path, fresh: Path) -> bool:
             fresh.touch()
             return True
         return _linked(home, fresh)
-    if kind in ("copy", "reflink"):  # the copy shares its blocks where the file system can do that
+    if kind == "reflink":
+        return _cloned(home, fresh)
+    if kind == "copy":
         _copy(home, fresh)
-        return True
-    return False
+    return kind == "copy"
+
+
+def _cloned(source: Path, target: Path) -> bool:
+    """Make a file that shares its blocks with another one, as some file systems of Linux can; return False where that does not work."""
+    if sys.platform != "linux":
+        return False
+    import fcntl
+
+    with source.open("rb") as reader, target.open("wb") as writer:
+        try:
+            fcntl.ioctl(writer.fileno(), _CLONE, reader.fileno())
+        except OSError as error:
+            target.unlink()
+            return _only(error)
+    return True
 
 
 def _linked(source: Path, target: Path) -> bool:

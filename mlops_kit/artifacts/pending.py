@@ -20,9 +20,9 @@ class Pending:
         self._found = _load(self._file)
         self._lines = len(self._found)
 
-    def get(self, name: str) -> Mapping[str, Any] | None:
-        """Return what an earlier run has left of a stage, None if nothing."""
-        return self._found.get(name)
+    def take(self, name: str) -> Mapping[str, Any] | None:
+        """Return what an earlier run has left of a stage, None if nothing; it is asked for once and then forgotten."""
+        return self._found.pop(name, None)
 
     def add(self, name: str, entry: Mapping[str, Any]) -> None:
         """Keep an entry. One that cannot be kept, or written as JSON, is no error: the stage would only run again."""
@@ -35,10 +35,10 @@ class Pending:
             return
 
     def keep(self, entries: Mapping[str, Mapping[str, Any]]) -> None:
-        """Forget all but `entries`, which are not many while a run goes on."""
-        if not self._lines or len(entries) == self._lines:
+        """Forget all but `entries` and what nobody has asked for yet, which is not much while a run goes on."""
+        kept = {**self._found, **entries}
+        if not self._lines or len(kept) == self._lines:
             return
-        self._found = {name: entry for name, entry in self._found.items() if name in entries}
         try:
             if entries:
                 replace_text(
@@ -46,7 +46,7 @@ class Pending:
                 )
             else:
                 self._file.unlink(missing_ok=True)
-            self._lines = len(entries)
+            self._lines = len(kept)
         except (OSError, TypeError):
             return
 

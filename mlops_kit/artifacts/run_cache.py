@@ -74,7 +74,7 @@ class RunCache:
 
 
 def _digest(value: Mapping[str, Any]) -> str:
-    text = json.dumps(_without_sizes(value), sort_keys=True)
+    text = json.dumps(_without_sizes(value), sort_keys=True, default=str)  # dates, at which DVC gives up
     return hashlib.sha256(text.encode(), usedforsecurity=False).hexdigest()
 
 

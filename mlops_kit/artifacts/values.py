@@ -89,8 +89,17 @@ def _loader() -> Any:
     core = ((_CORE, re.compile(r"(?:~|[Nn]ull|NULL|[Tt]rue|TRUE|[Ff]alse|FALSE|[-+]?\.?[0-9].*|[-+]?\.(?:[Ii]nf|INF)|\.(?:nan|NaN|NAN)|)$")),)  # fmt: skip
     Loader.yaml_implicit_resolvers = {first: list(core) for first in "~nNtTfF-+.0123456789"}
     Loader.yaml_implicit_resolvers.update({"": list(core), "<": list(merge)})
-    Loader.add_constructor(_CORE, lambda loader, node: resolve_scalar(loader.construct_scalar(node)))
+    Loader.add_constructor(_CORE, lambda loader, node: _resolve(loader.construct_scalar(node)))
     return Loader
+
+
+def _resolve(text: str) -> Any:
+    """Return the value of a plain scalar; `1_000` is a number to DVC's reader."""
+    value = resolve_scalar(text)
+    if isinstance(value, str) and "_" in text:
+        number = resolve_scalar(text.replace("_", ""))
+        return number if type(number) in (int, float) else value
+    return value
 
 
 def _yaml(path: str, text: str) -> Any:

@@ -6,8 +6,7 @@ from tests.support.pipelines.case import Case, replacing, writing
 
 RAW = {"raw.txt": "one\n", "params.yaml": "lr: 1\ntrain:\n  epochs: 3\n  layers: [4, 5]\n"}
 LONG = "echo " + " ".join(f"--option-number-{n}=value-{n}" for n in range(12))
-DATES = """\
-day: 2020-01-02
+VALUES = """\
 big: 1_000
 tiny: 1e-05
 half: .5
@@ -21,7 +20,7 @@ lines: |
   two
 shared: &s [1, 2]
 same: *s
-lr: 1
+many: [1.0e+3, 1e400, -0.0, 0x1F, 012, .inf, 123456789.123456789, 1e22, 'é', "a\tb", '- x', 'a: b']
 """
 
 
@@ -99,13 +98,13 @@ make:
     ),
     _case(
         "params of many kinds",
-        "make:\n  cmd: echo 1 > o\n  params:\n  - day\n  - big\n  - tiny\n  - half\n  - whole\n  - yes_text\n  - none\n  - text\n  - lines\n  - lr\n  outs: [o: {cache: false}]",
-        files={"params.yaml": DATES},
+        "make:\n  cmd: echo 1 > o\n  params:\n  - v.yaml: [big, tiny, half, whole, yes_text, none, text, lines, many]\n  outs: [o: {cache: false}]",
+        files={"v.yaml": VALUES},
     ),
     _case(
         "aliases in params",
-        "make:\n  cmd: echo 1 > o\n  params: [shared, same, empty]\n  outs: [o]",
-        files={"params.yaml": DATES},
+        "make:\n  cmd: echo 1 > o\n  params: [v.yaml: [shared, same, empty]]\n  outs: [o]",
+        files={"v.yaml": VALUES},
     ),
     _case(
         "params of other files",
@@ -133,7 +132,7 @@ make:
     ),
     _case(
         "whole params file",
-        "make:\n  cmd: echo 1 > o\n  params: [params.yaml:]\n  outs: [o]",
+        "make:\n  cmd: echo 1 > o\n  params: [{params.yaml: null}]\n  outs: [o]",
         lost="o",
     ),
     _case("long command", f"make:\n  cmd: {LONG} > o\n  deps: [raw.txt]\n  outs: [o]", lost="o"),
@@ -161,7 +160,7 @@ quoted:
     ),
     _case(
         "foreach list",
-        "each:\n  foreach: [a, b, 3]\n  do:\n    cmd: echo ${item} > o-${item}\n    deps: [raw.txt]\n    outs: [o-${item}]",
+        "each:\n  foreach: [a, b, 3]\n  do:\n    cmd: echo ${item} > o-${item}\n    deps: [raw.txt]\n    outs: ['o-${item}']",
         edits={"one more": replacing("dvc.yaml", "[a, b, 3]", "[a, z, b, 3]")},
         only=("no change", "changed dep", "reverted dep", "one more", "lost output"),
         lost="o-b",
@@ -174,7 +173,7 @@ each:
   do:
     cmd: echo ${item.n} ${key} > o-${key}
     deps: [raw.txt]
-    outs: [o-${key}]
+    outs: ['o-${key}']
 join:
   cmd: cat o-x o-y > all
   deps: [o-x, o-y]
@@ -186,7 +185,7 @@ join:
     ),
     _case(
         "matrix",
-        "m:\n  matrix:\n    a: [x, y]\n    b: [1, 2.5]\n  cmd: echo ${item.a} ${item.b} > o-${item.a}-${item.b}\n  deps: [raw.txt]\n  outs: [o-${item.a}-${item.b}]",
+        "m:\n  matrix:\n    a: [x, y]\n    b: [1, 2.5]\n  cmd: echo ${item.a} ${item.b} > o-${item.a}-${item.b}\n  deps: [raw.txt]\n  outs: ['o-${item.a}-${item.b}']",
         only=("no change", "changed dep", "reverted dep"),
     ),
     _case(

@@ -31,7 +31,13 @@ def run_serially(root: Path) -> list[str]:
             ledger.prepare(name)
             for command in stage.commands if stage.listed else stage.cmd.splitlines():
                 environment = {**os.environ, "DVC_ROOT": str(root), "DVC_STAGE": name}
-                subprocess.run(["/bin/sh", "-c", command], cwd=root / stage.base, env=environment, check=True)
+                subprocess.run(
+                    ["/bin/sh", "-c", command],
+                    cwd=root / stage.base,
+                    env=environment,
+                    check=True,
+                    stdout=subprocess.DEVNULL,
+                )
             ran.append(name)
         ledger.record(name)
     ledger.flush()
