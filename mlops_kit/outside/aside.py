@@ -34,7 +34,8 @@ class Aside:
     def put(self, stage: str, paths: Sequence[str]) -> None:
         """Move what is at `paths` (relative to the root, `/` between names) out of the way, before the commands of `stage` start.
 
-        Raises OSError, with everything back in its place, when
+        The folders that they lie in exist afterwards: one after another, stages find those that an earlier one has made, and side by
+        side they must not depend on which is first. Raises OSError, with everything back in its place, when
         something cannot be moved.
         """
         folder = self._folder(stage)
@@ -50,6 +51,8 @@ class Aside:
             for number, path in enumerate(paths):
                 if had[number]:
                     _set_aside(self._root / path, folder / str(number))
+                else:
+                    (self._root / path).parent.mkdir(parents=True, exist_ok=True)
         except OSError:
             self.bring_back(stage)
             raise

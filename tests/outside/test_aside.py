@@ -185,3 +185,8 @@ def test_partial_outputs_of_the_last_failure_alone_are_kept(tmp_path: Path) -> N
         write(tmp_path, {path: text})
         aside.bring_back("train")
     assert [path.name for path in (tmp_path / FAILED / "train").iterdir()] == ["b"]
+
+
+def test_folders_of_outputs_exist_whichever_stage_is_first(tmp_path: Path) -> None:
+    Aside(tmp_path).put("train", ["deep/in/out.txt"])
+    assert (tmp_path / "deep/in").is_dir()
