@@ -8,14 +8,15 @@ import os
 import shutil
 import stat
 import sys
-import uuid
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from copy import copy
 from pathlib import Path
 
 from mlops_kit.artifacts.hashing import LISTING, FileHash, hash_file, read_listing
 from mlops_kit.artifacts.store import read_settings
 from mlops_kit.errors import OutsideError
+from mlops_kit.outside.whole_files import unfinished
 
 _PROTECTED = 0o444
 _CLONE = 0x40049409  # FICLONE of linux/fs.h
@@ -99,8 +100,7 @@ class Objects:
                 return
             home.unlink(missing_ok=True)
         self.make_folder(home.parent)
-        fresh = home.parent / f".{uuid.uuid4().hex}.tmp"
-        try:
+        with self._unfinished(home) as fresh:
             if not self._moved_in(path, found, fresh):
                 _copy(path, fresh)
                 if fresh.stat().st_size != found.size:
@@ -110,8 +110,6 @@ class Objects:
                 self._fresh.append(home)
             _protect(fresh)
             os.replace(fresh, home)  # noqa: PTH105 - the one call that also replaces on Windows
-        finally:
-            fresh.unlink(missing_ok=True)
 
     def _moved_in(self, path: Path, found: FileHash, fresh: Path) -> bool:
         """Make the object a link of the file, which is going to be one of it: nothing is copied."""
@@ -136,13 +134,14 @@ class Objects:
     def write(self, path: Path, content: bytes) -> None:
         """Write a file of the cache in one step. Raises OSError."""
         self.make_folder(path.parent)
-        fresh = path.parent / f".{uuid.uuid4().hex}.tmp"
-        try:
+        with self._unfinished(path) as fresh:
             fresh.write_bytes(content)
             fresh.chmod(self._file_mode)
             os.replace(fresh, path)  # noqa: PTH105 - the one call that also replaces on Windows
-        finally:
-            fresh.unlink(missing_ok=True)
+
+    def _unfinished(self, path: Path) -> AbstractContextManager[Path]:
+        # What is moved into a shared cache would not get the group of its folder: there it is written beside.
+        return unfinished(path, None if self._shared else self._root)
 
     def make_folder(self, folder: Path) -> None:
         """Make a folder of the cache, open to the group when the cache is shared. Raises OSError."""
@@ -201,8 +200,7 @@ class Objects:
         """Bring an object into the work tree in one step, replacing a file. Raises OSError; FileNotFoundError when it is not here."""
         home = self.home(digest)
         target.parent.mkdir(parents=True, exist_ok=True)
-        fresh = target.parent / f".{uuid.uuid4().hex}.tmp"
-        try:
+        with unfinished(target, self._root) as fresh:
             for kind in links or self.links:
                 if kind in self._unable:
                     continue
@@ -218,8 +216,6 @@ class Objects:
             os.replace(fresh, target)  # noqa: PTH105 - the one call that also replaces on Windows
             if home.samefile(target):
                 _protect(home)
-        finally:
-            fresh.unlink(missing_ok=True)
 
     def free(self, path: Path) -> None:
         """Let a file, or all files of a folder, share nothing with the cache and be writable. Raises OSError."""
@@ -228,12 +224,9 @@ class Objects:
                 continue
             state = file.lstat()
             if stat.S_ISLNK(state.st_mode) or state.st_nlink > 1:
-                fresh = file.parent / f".{uuid.uuid4().hex}.tmp"
-                try:
+                with unfinished(file, self._root) as fresh:
                     _copy(file, fresh)
                     os.replace(fresh, file)  # noqa: PTH105 - the one call that also replaces on Windows
-                finally:
-                    fresh.unlink(missing_ok=True)
             file.chmod(self._file_mode)
 
     def drop(self, digest: str) -> None:

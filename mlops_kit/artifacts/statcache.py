@@ -6,17 +6,15 @@ cannot be set by a program, so it is part of the key.
 
 from __future__ import annotations
 
-import errno
 import json
 import os
-import tempfile
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 from mlops_kit.artifacts.hashing import FileHash, hash_file, hash_files
-from mlops_kit.outside.whole_files import half_done
+from mlops_kit.outside.whole_files import unfinished
 
 WORKPLACE = Path(".dvc/tmp/mlops-kit")
 # A file changed twice within one tick of the file system's clock looks the same: what is younger than this when it is hashed is
@@ -128,39 +126,13 @@ def replace_text(path: Path, text: str, *, durable: bool = False) -> None:
     Raises OSError.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = next((folder / ".dvc/tmp" for folder in path.parents if (folder / ".dvc").is_dir()), None)
-    if scratch is not None:
-        with half_done(scratch) as fresh:
-            _write(fresh, text, durable=durable)
-            try:
-                os.replace(fresh, path)  # noqa: PTH105 - the one call that also replaces on Windows
-            except OSError as error:
-                if error.errno != errno.EXDEV:
-                    raise
-            else:
-                return
-    _replace_from_beside(path, text, durable=durable)
-
-
-def _write(path: Path | int, text: str, *, durable: bool) -> None:
-    with open(path, "w", encoding="utf-8", newline="\n") as file:  # noqa: PTH123 - an open descriptor too
-        file.write(text)
-        if durable:
-            file.flush()
-            os.fsync(file.fileno())
-
-
-def _replace_from_beside(path: Path, text: str, *, durable: bool) -> None:
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".new")
-    fresh = Path(name)
-    try:
-        _write(descriptor, text, durable=durable)
-        mask = os.umask(0o022)
-        os.umask(mask)
-        fresh.chmod(0o666 & ~mask)
+    with unfinished(path) as fresh:
+        with fresh.open("w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         os.replace(fresh, path)  # noqa: PTH105 - the one call that also replaces on Windows
-    finally:
-        fresh.unlink(missing_ok=True)
 
 
 def _load(file: Path) -> tuple[dict[str, tuple[Stamp, FileHash]], dict[str, tuple[int, int]]]:

@@ -27,6 +27,28 @@ def half_done(folder: Path) -> Iterator[Path]:
             fresh.unlink()
 
 
+@contextmanager
+def unfinished(target: Path, root: Path | None = None) -> Iterator[Path]:
+    """Yield the path of a new file that can be renamed to `target`; it is gone afterwards unless it was.
+
+    It is in the DVC repository at `root` (the one around `target` when None), where nobody takes what a killed process leaves for an
+    output, and where the next run sweeps it; beside `target` where that is another file system. Raises OSError.
+    """
+    home = root or next((folder for folder in target.parents if (folder / ".dvc").is_dir()), None)
+    scratch = home and home / ".dvc/tmp"
+    if scratch is not None:
+        scratch.mkdir(parents=True, exist_ok=True)
+        if scratch.stat().st_dev == target.parent.stat().st_dev:
+            with half_done(scratch) as fresh:
+                yield fresh
+            return
+    fresh = target.parent / f".{uuid.uuid4().hex}.tmp"
+    try:
+        yield fresh
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
 def sweep(folder: Path) -> None:
     """Remove what processes that are gone have left half done below `folder`."""
     with suppress(OSError):

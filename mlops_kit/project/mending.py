@@ -20,6 +20,7 @@ from mlops_kit.artifacts.scope import Scope
 from mlops_kit.artifacts.shelves import Shelf, open_shelf
 from mlops_kit.artifacts.statcache import WORKPLACE
 from mlops_kit.errors import MlopsKitError
+from mlops_kit.outside.whole_files import unfinished
 from mlops_kit.project.recompute import open_workshop, place_content
 
 QUARANTINE = WORKPLACE / "quarantine"
@@ -274,7 +275,7 @@ class Mender:
 def copy_object(source: Path, target: Path) -> None:
     """Copy an object to its place in one step, read-only as DVC keeps it. Raises OSError."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    fresh = target.with_name(f".{target.name}.new")
-    shutil.copyfile(source, fresh)
-    fresh.chmod(0o444)
-    os.replace(fresh, target)  # noqa: PTH105 - the one call that also replaces on Windows
+    with unfinished(target) as fresh:
+        shutil.copyfile(source, fresh)
+        fresh.chmod(0o444)
+        os.replace(fresh, target)  # noqa: PTH105 - the one call that also replaces on Windows

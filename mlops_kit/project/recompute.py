@@ -14,6 +14,7 @@ from mlops_kit.artifacts.worktree import shared_worktree
 from mlops_kit.errors import MlopsKitError
 from mlops_kit.outside import git
 from mlops_kit.outside.dvc import reproduce
+from mlops_kit.outside.whole_files import unfinished
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,7 @@ def _listing(path: Path) -> dict[str, str]:
 def _copy(source: Path, target: Path) -> None:
     """Copy a file in one step; the copy can be written to, as what DVC checks out can."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    fresh = target.with_name(f".{target.name}.new")
-    shutil.copyfile(source, fresh)
-    fresh.chmod(0o644)
-    os.replace(fresh, target)  # noqa: PTH105 - the one call that also replaces on Windows
+    with unfinished(target) as fresh:
+        shutil.copyfile(source, fresh)
+        fresh.chmod(0o644)
+        os.replace(fresh, target)  # noqa: PTH105 - the one call that also replaces on Windows

@@ -23,6 +23,7 @@ from mlops_kit.artifacts.statcache import StatCache
 from mlops_kit.errors import ExitCode, MlopsKitError, RefusedError, UnreadableSideError
 from mlops_kit.outside import git
 from mlops_kit.outside.gitobjects import BlobReader
+from mlops_kit.outside.whole_files import unfinished
 from mlops_kit.project.recompute import Workshop, open_workshop
 
 FOLDER = "restored"
@@ -348,9 +349,8 @@ def _copy(source: Path, target: Path, *, keep_mode: bool) -> None:
                 _copy(path, target / path.relative_to(source), keep_mode=keep_mode)
         return
     target.parent.mkdir(parents=True, exist_ok=True)
-    fresh = target.with_name(f".{target.name}.new")
-    fresh.unlink(missing_ok=True)
-    shutil.copyfile(source, fresh, follow_symlinks=False)
-    if not fresh.is_symlink():
-        fresh.chmod(source.stat().st_mode & 0o777 if keep_mode else 0o644)
-    os.replace(fresh, target)  # noqa: PTH105 - the one call that also replaces on Windows
+    with unfinished(target) as fresh:
+        shutil.copyfile(source, fresh, follow_symlinks=False)
+        if not fresh.is_symlink():
+            fresh.chmod(source.stat().st_mode & 0o777 if keep_mode else 0o644)
+        os.replace(fresh, target)  # noqa: PTH105 - the one call that also replaces on Windows
