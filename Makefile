@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 unexport PYTHONDONTWRITEBYTECODE
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: help setup demo test quick check lint types floors generated generate reproduce lock tools bench calibration stability clean
+.PHONY: help setup demo test quick check lint types floors generated generate reproduce lock tools bench calibration stability faults clean
 
 help:
 	@echo "make demo    scaffold, run, branch, compare, push to a forge in a box, show the comment"
@@ -16,6 +16,7 @@ help:
 	@echo "make reproduce   the reference project of the last commit again, bit by bit"
 	@echo "make bench   benchmarks: ratios against the real alternative      make calibration   is the verdict as right as it says?"
 	@echo "make stability   how many outputs are the same again?"
+	@echo "make faults   stopped at 300 points, and everything at once: is anything lost?"
 	@echo "make generate   rebuild the generated files       make lock   rebuild the requirement locks"
 
 $(BIN)/.ready: requirements-dev.lock requirements-uv.lock pyproject.toml
@@ -91,6 +92,11 @@ calibration: $(BIN)/.ready
 # How many outputs are the same again, written as usual and written canonically? Some minutes.
 stability: $(BIN)/.ready
 	$(BIN)/python benchmarks/stability.py
+
+# Hit by signals and a failing disk at 300 points of run, push and pull, and 20 random interleavings. About half an hour; needs strace.
+faults: $(BIN)/.ready
+	$(BIN)/python -m tests.support.crash --points 300
+	$(BIN)/python -m tests.support.crash --mixed 20
 
 clean:
 	rm -rf $(VENV) .tools demo
