@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mlops_kit.artifacts.lock_damage import find_damage
 from mlops_kit.artifacts.lock_text import UnusualError, dump, entry_text, is_canonical, load_for_update
 from mlops_kit.artifacts.statcache import Stamp, replace_text, stamp_of
 from mlops_kit.artifacts.values import load_foreign_yaml
+from mlops_kit.errors import SpecError
 
 _HEAD = "schema: '2.0'\nstages:\n"
 _NAME = re.compile(r"  (\S.*):\n")
@@ -47,6 +49,9 @@ class LockFile:
         stamp = stamp_of(self._path)
         if stamp != self._stamp or stamp is None:
             text = self._path.read_text(encoding="utf-8") if stamp else ""
+            if stamp and (damage := find_damage(text.encode("utf-8"))):
+                # A DVC command that was killed while ours ran: written over, what it has left of the other stages would be gone.
+                raise SpecError(damage, where=str(self._path), fix="mlops-kit doctor")
             self._blocks = _split(text, self._path) if text else {}
             self._stamp = stamp
 

@@ -13,6 +13,7 @@ from mlops_kit.artifacts.freshness import GONE, NOT_CACHED, Freshness, StageFres
 from mlops_kit.artifacts.hashing import FileHash
 from mlops_kit.artifacts.statcache import StatCache, replace_text
 from mlops_kit.artifacts.values import load_foreign_yaml
+from mlops_kit.outside.run_lock import hold_dvc
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,8 @@ def accept_quiet_edits(root: Path, *, allow_missing: bool = False) -> tuple[Quie
         folder = posixpath.dirname(stage.name.rpartition(":")[0])
         by_lock.setdefault(posixpath.join(folder, "dvc.lock"), []).append(stage)
     for lock, found in by_lock.items():
-        _update(root, lock, found, cache)
+        with hold_dvc(root):
+            _update(root, lock, found, cache)
     cache.save()
     paths = sorted({path for stage in stages for path in stage.quiet})
     return tuple(QuietEdit(path, tuple(s.name for s in stages if path in s.quiet)) for path in paths)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mlops_kit.outside.aside import recover
 from mlops_kit.outside.file_lock import Holder, Waiting, hold_file, hold_link, holder_of, silent
 from mlops_kit.outside.whole_files import sweep
 
@@ -37,11 +38,13 @@ class RunLock:
 def hold_run(root: Path, *, patience: float | None = None, on_wait: Waiting = silent) -> Iterator[RunLock]:
     """Make this process the only one that runs stages of the project at `root`, while the block lasts.
 
-    Waits for whoever does, for ever when `patience` (seconds) is None; `on_wait` is told once who that is. The lock of a process that
+    What a run that was killed together with its warden has left half done is put right first: old outputs come back.
+    Waits for whoever has the lock, for ever when `patience` (seconds) is None; `on_wait` is told once who that is. The lock of a process that
     was killed is free, as soon as its warden has cleaned up. Raises RefusedError naming the holder when the patience is at its end.
     """
     what = f"the project in {root} is being run"
     with hold_file(root / RUN_LOCK, f"{os.getpid()}\n", what, patience, on_wait) as descriptor:
+        recover(root)
         sweep(root / ".dvc/tmp")
         yield RunLock(descriptor)
 

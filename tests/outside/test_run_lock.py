@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from mlops_kit.errors import RefusedError
+from mlops_kit.outside.aside import Aside
 from mlops_kit.outside.file_lock import Holder
 from mlops_kit.outside.run_lock import (
     CLAIMS,
@@ -23,6 +25,7 @@ from mlops_kit.outside.run_lock import (
     hold_run,
     run_holder,
 )
+from tests.support.shapes import write
 
 DEAD = 2**22 + 1  # above the largest process id of Linux
 HOLDING = """\
@@ -139,9 +142,9 @@ def test_dvc_sees_what_running_stages_read_and_write(tmp_path: Path) -> None:
             pass
 
     work(["data/part"], ["other"])
-    for read, write in ((["model"], []), ([], ["model/deep"]), ([], ["data"])):
+    for paths in ((["model"], []), ([], ["model/deep"]), ([], ["data"])):
         with pytest.raises(LockError, match="mlops-kit run"):
-            work(read, write)
+            work(*paths)
     announced.close()
     work(["model"], ["data"])
     assert not any(claims(tmp_path).values())
@@ -177,3 +180,12 @@ def test_half_a_list_of_a_killed_dvc_stops_nobody(tmp_path: Path) -> None:
     (tmp_path / CLAIMS).write_text('{"write": {"/a')
     assert Announced(tmp_path).add("one", [], ["x"]) is None
     assert list(claims(tmp_path)["write"]) == [str(tmp_path / "x")]
+
+
+def test_run_puts_right_what_a_power_loss_has_left(tmp_path: Path) -> None:
+    write(tmp_path, {"out.txt": "old"})
+    Aside(tmp_path).put("train", ["out.txt"])
+    write(tmp_path, {"out.txt": "half", f".dvc/tmp/mlops-kit/tmp/{platform.node()}-{DEAD}-x": "half"})
+    with hold_run(tmp_path):
+        assert (tmp_path / "out.txt").read_text() == "old"
+        assert not any((tmp_path / ".dvc/tmp/mlops-kit/tmp").iterdir())

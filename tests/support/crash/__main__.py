@@ -59,6 +59,8 @@ def _hit(name: str, folder: Path, number: int, share: str) -> int:
     start = time.monotonic()
     for point in points:
         done.append(trials.try_at(point))
+        if len(done) % 20 == 0:
+            print(f"  {len(done)} hits in {time.monotonic() - start:.0f} s", flush=True)
         if done[-1].code == 1:
             print(f"  {point}: an unexpected error: {done[-1].said[-300:]}", flush=True)
         if done[-1].wrong:

@@ -17,6 +17,9 @@ FILES = (
 )  # fmt: skip
 PROCESSES = ("clone", "clone3", "fork", "vfork", "sendmsg")
 FAULTS = ("signal=SIGKILL", "signal=SIGTERM", "error=ENOSPC", "error=EIO")
+STUCK = 1000
+"""In place of the exit code of a command that does not end."""
+STUCK_SECONDS = 180
 _CALL = re.compile(r"^(?:(?P<pid>\d+) +)?(?P<name>\w+)\((?P<rest>.*)$")
 _CHANGES = re.compile(r"O_CREAT|O_TRUNC|O_WRONLY|O_RDWR")
 
@@ -61,11 +64,17 @@ def traced(
     args += ["-f", "--seccomp-bpf"] if follow else []
     args += ["-e", f"inject={point.call}:{point.fault}:when={point.count}"] if point else ["-y"]
     with log.with_suffix(".out").open("w+b") as out:  # a file and no pipe, which an orphan would keep open
-        done = subprocess.run(
+        process = subprocess.Popen(
             [*args, *command], cwd=cwd, env=dict(env), stdout=out, stderr=out, stdin=subprocess.DEVNULL
         )
+        try:
+            code = process.wait(STUCK_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            code = STUCK
         out.seek(0)
-        return Hit(done.returncode, out.read().decode("utf-8", "replace"))
+        return Hit(code, out.read().decode("utf-8", "replace"))
 
 
 def spread(log: Path, places: Sequence[Path], number: int) -> list[Point]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.crash.points import Hit, Point, count_calls, spread, traced
+from tests.support.crash.points import STUCK, Hit, Point, count_calls, spread, traced
 from tests.support.crash.projects import (
     Seen,
     build,
@@ -84,6 +84,8 @@ class Trials:
         for pid in left:
             os.kill(pid, signal.SIGKILL)
         wrong += faults(self._place, self.before, self.after)
+        if hit.code == STUCK:
+            wrong.append("it did not end")
         if hit.code == 0 and (other := unlike(look(self._place), self.after)):
             wrong.append(f"exit code 0, but {other}")
         wrong += self._again()
