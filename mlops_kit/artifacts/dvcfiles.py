@@ -276,7 +276,8 @@ def read_dvc_file(text: str | bytes, path: str) -> LockedStage:
     if not isinstance(value, dict):
         raise SpecError("is not a mapping", where=path)
     folder = _join(posixpath.dirname(path), value.get("wdir") or "")
-    return LockedStage("", {}, {}, _hashes(value.get("outs"), folder), _sizes(value.get("outs"), folder))
+    outs = value.get("outs")
+    return LockedStage("", {}, {}, _hashes(outs, folder), _sizes(outs, folder), entry={"outs": outs or []})
 
 
 def read_config(*texts: str) -> DvcConfig:

@@ -8,12 +8,12 @@ from __future__ import annotations
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from mlops_kit.artifacts.declared import DeclaredOut, DeclaredStage
 from mlops_kit.artifacts.dvcfiles import locked_stage, move_stages, read_lock
@@ -49,6 +49,18 @@ class Recorded:
     """Size of its outputs."""
 
 
+class Supply(Protocol):
+    """Where content and the run cache of other machines are."""
+
+    def fetch(self, digests: Collection[str]) -> frozenset[str]:
+        """Bring objects into the cache, of folders with all their files; return those that are there now."""
+        ...
+
+    def fetch_entries(self, key: str) -> int:
+        """Bring the run-cache entries of a stage key into the cache and return how many there are now."""
+        ...
+
+
 class Ledger:
     """Keeps the books of one run; one thread talks to it."""
 
@@ -59,12 +71,14 @@ class Ledger:
         order: Sequence[str] = (),
         *,
         guard: Callable[[], AbstractContextManager[object]] = nullcontext,
+        remote: Supply | None = None,
     ) -> None:
         """Begin with a work tree. `order` holds the stages of the run as DVC would go through them.
 
         An entry waits until all stages before it in `order` are recorded or settled; those that are not in it wait for nothing.
-        `guard` is held while the cache and dvc.lock are written.
+        `guard` is held while the cache and dvc.lock are written; `remote` is asked for what the cache lacks.
         """
+        self._remote = remote
         self._root = root
         self._freshness = freshness
         self._guard = guard
@@ -114,10 +128,7 @@ class Ledger:
             return False
         outs = {written(stage, out.path): out for out in stage.outs}
         found = [(outs[item["path"]], item) for item in entry["outs"] if item.get("path") in outs]
-        if len(found) < len(outs) or not all(
-            item.get("hash") == "md5" and self._objects.holds_all(str(item.get("md5", "")))
-            for _, item in found
-        ):
+        if len(found) < len(outs) or not self._has(item for _, item in found):
             return False
         with self._guard():
             for out, item in found:
@@ -125,6 +136,27 @@ class Ledger:
                     return False
         self.record(name)
         return True
+
+    def bring(self, name: str, paths: Collection[str]) -> bool:
+        """Put outputs that are recorded of a stage, or tracked by a .dvc file, into the work tree; return whether all of them are there.
+
+        What the cache lacks is asked for from the remote. Raises OSError, SpecError, OutsideError.
+        """
+        stage, lock = self._stage(name), self._freshness.recorded(name)
+        items = {str(item.get("path")): item for item in (lock.entry.get("outs") or [] if lock else [])}
+        wanted = [(out, items.get(written(stage, out.path), {})) for out in stage.outs if out.path in paths]
+        if not all(out.cached for out, _ in wanted) or not self._has(item for _, item in wanted):
+            return False
+        with self._guard():
+            return all(self._bring(out, item) for out, item in wanted)
+
+    def _has(self, items: Iterable[Mapping[str, Any]]) -> bool:
+        """Return whether the cache has the content of outputs, when need be after it was fetched."""
+        digests = [str(item.get("md5", "")) if item.get("hash") == "md5" else "" for item in items]
+        missing = [digest for digest in digests if not self._objects.holds_all(digest)]
+        if missing and all(missing) and self._remote is not None:
+            missing = list(set(missing) - self._remote.fetch(missing))
+        return not missing
 
     def prepare(self, name: str) -> None:
         """Let the outputs that stay in place while a stage runs be files of their own: its commands may write into them. Raises OSError."""
@@ -229,7 +261,10 @@ class Ledger:
                 return self._locks.setdefault(stage.lock, LockFile(self._root / stage.lock)).entry(
                     stage.short
                 )
-        return self._runs.newest(stage_key(inputs))
+        key = stage_key(inputs)
+        if self._remote is not None and self._runs.newest(key) is None:
+            self._remote.fetch_entries(key)
+        return self._runs.newest(key)
 
     def _bring(self, out: DeclaredOut, item: Mapping[str, Any]) -> bool:
         """Put an output in place; return False, and drop the object, when the cache turns out to be damaged."""

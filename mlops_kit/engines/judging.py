@@ -8,6 +8,7 @@ from enum import Enum, auto
 from pathlib import Path
 
 from mlops_kit.artifacts.declared import DeclaredPipelines, DeclaredStage
+from mlops_kit.artifacts.dvcfiles import LockedStage
 from mlops_kit.artifacts.freshness import GONE, NOT_CACHED, Cause, Freshness, StageFreshness
 from mlops_kit.errors import UsageError
 
@@ -42,9 +43,15 @@ def only_missing(causes: Sequence[Cause]) -> bool:
     return bool(causes) and all(_is_missing(cause) for cause in causes)
 
 
-def missing_inputs(root: Path, stage: DeclaredStage) -> list[str]:
+def missing_paths(root: Path, stage: DeclaredStage) -> list[str]:
     """Return the dependencies and parameter files of a stage that do not exist."""
     return [path for path in (*stage.deps, *stage.params) if "://" not in path and not (root / path).exists()]
+
+
+def is_for_dvc(lock: LockedStage | None) -> bool:
+    """Return whether DVC alone can fetch what is recorded of a stage: hashes of DVC 2, versions that a cloud keeps."""
+    outs = lock.entry.get("outs") or [] if lock is not None else []
+    return any("md5" not in out or out.get("hash") != "md5" for out in outs)
 
 
 def targeted(pipelines: DeclaredPipelines, targets: Sequence[str]) -> frozenset[str]:

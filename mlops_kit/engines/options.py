@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mlops_kit.engines._base import Remote
 from mlops_kit.outside.child import WarmStarter
 
 WarmStart = Callable[[Iterable[tuple[str, Sequence[str], Path]]], WarmStarter | None]
@@ -33,5 +32,3 @@ class PipelineOptions:
     """Environment variables for the stages."""
     warm: WarmStart | None = None
     """Starts what Python stages are forked from; None to start each afresh."""
-    remote: Remote | None = None
-    """Where content and the run cache of other machines are; None to ask DVC."""

@@ -7,28 +7,34 @@ is handed to DVC itself. dvc.lock goes through states that a serial `dvc repro` 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 from mlops_kit.artifacts.declared import DeclaredPipelines, DeclaredStage
-from mlops_kit.artifacts.freshness import Cause, Freshness, StageFreshness
+from mlops_kit.artifacts.freshness import Freshness, StageFreshness
 from mlops_kit.artifacts.ledger import Ledger
+from mlops_kit.artifacts.remote_store import RemoteStore
 from mlops_kit.artifacts.run_history import durations, peaks
 from mlops_kit.engines._base import StageExit, StageLine, StageTask
-from mlops_kit.engines.judging import Verdict, counted_causes, missing_inputs, only_missing, targeted
+from mlops_kit.engines.judging import (
+    Verdict,
+    counted_causes,
+    targeted,
+)
 from mlops_kit.engines.local import LocalEngine
 from mlops_kit.engines.options import PipelineOptions
 from mlops_kit.engines.outcome import Outcome
 from mlops_kit.engines.queue import StageQueue, critical_seconds
 from mlops_kit.engines.room import Room, read_resources
 from mlops_kit.engines.stopping import Stopping
+from mlops_kit.engines.supplies import Supplies
 from mlops_kit.engines.watching import RunStart, Watcher
 from mlops_kit.errors import MlopsKitError, OutsideError, SpecError
 from mlops_kit.outside.aside import Aside, recover
 from mlops_kit.outside.children import open_children
-from mlops_kit.outside.dvc import ReproResult, dvc_environment, materialize, reproduce
+from mlops_kit.outside.dvc import ReproResult, dvc_environment, reproduce
 from mlops_kit.outside.machine import available_memory, usable_processors
 from mlops_kit.outside.run_lock import Announced, hold_dvc, hold_run
 
@@ -73,7 +79,9 @@ class _Pipeline:
         needed = targeted(self._pipelines, options.targets)
         order = [name for name in self._pipelines.stages if name in needed]
         self._queue = StageQueue(order, self._pipelines.before)
-        self._ledger = Ledger(root, self._freshness, order, guard=lambda: hold_dvc(root))
+        self._remote = RemoteStore(root) if options.pull else None
+        self._ledger = Ledger(root, self._freshness, order, guard=lambda: hold_dvc(root), remote=self._remote)
+        self._supplies = Supplies(root, self._freshness, self._ledger, pull=options.pull)
         self._environment = {**dvc_environment(options.programs), **options.variables}
         self._environment.setdefault("DVC_ROOT", str(root))
         self._jobs = options.jobs or usable_processors()
@@ -113,6 +121,8 @@ class _Pipeline:
             for name in sorted(self._running):
                 self._aside.bring_back(name)
         finally:
+            if self._remote is not None:
+                self._remote.close()
             self._announced.close()
             self._flush()
             self._freshness.save()
@@ -178,20 +188,11 @@ class _Pipeline:
             return Verdict.HAND
         if self._options.force:
             return Verdict.RUN
-        if self._options.pull and self._pull(stage, causes):
+        if self._options.pull and self._supplies.bring_outputs(stage, causes):
             return Verdict.UNCHANGED
+        if self._supplies.missing_inputs(stage):
+            return Verdict.RUN  # which is a failure, unless another stage writes it meanwhile
         return Verdict.RESTORED if self._ledger.restore(name) else Verdict.RUN
-
-    def _pull(self, stage: DeclaredStage, causes: Sequence[Cause]) -> bool:
-        """Fetch the outputs of a stage of which nothing else is wrong, else what it needs to run; return whether it is up to date then."""
-        if only_missing(causes):
-            wanted = [out.path for out in stage.outs if out.cached]
-            missing = materialize(self._root, wanted)
-            self._freshness.forget(wanted)
-            return not missing and not self._ledger.judge(stage.name).causes
-        self._freshness.forget(stage.deps)
-        materialize(self._root, missing_inputs(self._root, stage))
-        return False
 
     def _start_next(self) -> bool:
         """Start the most urgent stage that fits; return whether there was one."""
@@ -253,7 +254,7 @@ class _Pipeline:
 
     def _start(self, stage: DeclaredStage) -> None:
         name = stage.name
-        missing = missing_inputs(self._root, stage)
+        missing = self._supplies.missing_inputs(stage)
         if missing:
             self._room.leave(name)
             self._announced.remove(name)

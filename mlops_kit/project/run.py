@@ -106,6 +106,8 @@ def run_project(
     heard = Watchers((Accounts(root), watcher or Callbacks(on_event, on_line)))
     if options.engine not in ENGINES:
         raise UsageError(f"no engine `{options.engine}`", fix=f"one of: {', '.join(ENGINES)}")
+    if options.jobs < 0:
+        raise UsageError(f"--jobs {options.jobs}", fix="--jobs 4, or leave it out")
     if not (root / ".dvc").is_dir():
         raise UsageError(f"{root} is no DVC repository", fix="name its folder: --repo FOLDER, or `dvc init`")
 
