@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,11 +87,12 @@ def _run(root: Path, options: RunOptions, *, verbose: bool, events: str, as_json
     from mlops_kit.cli.watching import watching
     from mlops_kit.project.run import run_project
 
+    began = time.monotonic()
     console = Console(stderr=as_json or events == "-")
     with watching(console, verbose=verbose, events=events, as_json=as_json) as watcher:
         report = run_project(root, options, watcher=watcher)
     if as_json:
         sys.stdout.write(report_as_json(report))
     else:
-        print_report(console, report)
+        print_report(console, report, time.monotonic() - began)
     return int(report.exit_code)

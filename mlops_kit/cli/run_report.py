@@ -11,9 +11,12 @@ if TYPE_CHECKING:
     from mlops_kit.project.run import RunReport
 
 
-def print_report(console: Console, report: RunReport) -> None:
-    """Print what a run did, and where the project stands now."""
+def print_report(console: Console, report: RunReport, seconds: float) -> None:
+    """Print what a run that took so many `seconds` did, and where the project stands now."""
     from rich.table import Table
+
+    from mlops_kit.report.run_board import last_words
+    from mlops_kit.report.text import duration_text
 
     if report.regenerated:
         console.print(f"rebuilt first: {', '.join(report.regenerated)}", style="dim", highlight=False)
@@ -37,11 +40,12 @@ def print_report(console: Console, report: RunReport) -> None:
             highlight=False,
         )
         for line in repro.tail[-25:]:
-            console.print(f"  {line}", markup=False, highlight=False)
+            console.print(f"  {last_words(line)}", markup=False, highlight=False)
         console.print("Nothing of the finished stages is lost; mend the cause and run again.", style="dim")
         return
-    total = sum(seconds for _, seconds in repro.ran)
-    done = f"{len(repro.ran)} ran in {total:.1f} s" if repro.ran else "nothing had to run"
+    work = sum(taken for _, taken in repro.ran)
+    done = f"{len(repro.ran)} ran in {duration_text(seconds)}" if repro.ran else "nothing had to run"
+    done += f" ({duration_text(work)} of work, side by side)" if work > 1.2 * seconds else ""
     console.print(
         f"\n[bold]{done}[/], {len(repro.cached)} from cache, {len(repro.skipped)} unchanged", highlight=False
     )
