@@ -10,6 +10,7 @@ from mlops_kit.artifacts.belonging import pipeline_files
 from mlops_kit.artifacts.dvcfiles import read_pipeline
 from mlops_kit.artifacts.looks import looks_at_test_set
 from mlops_kit.artifacts.production import read_production
+from mlops_kit.artifacts.recorded_costs import fetch_recorded_costs
 from mlops_kit.artifacts.run_checks import check_run
 from mlops_kit.artifacts.side import Side, SideInfo, read_side
 from mlops_kit.artifacts.store import open_store
@@ -20,11 +21,13 @@ from mlops_kit.ci.results import restore_results, save_results
 from mlops_kit.compare.compare import compare_sides
 from mlops_kit.compare.model import Comparison
 from mlops_kit.compare.verdict import exit_code
+from mlops_kit.engines.accounts import Accounts
 from mlops_kit.engines.callbacks import Callbacks
 from mlops_kit.engines.estimate import estimate_time
 from mlops_kit.engines.forecast import forecast_run
 from mlops_kit.engines.options import PipelineOptions, WarmStart
 from mlops_kit.engines.pipeline import reproduce_pipelines
+from mlops_kit.engines.watching import Watchers
 from mlops_kit.errors import ExitCode, MlopsKitError, RefusedError, UnreadableSideError
 from mlops_kit.outside import git
 from mlops_kit.outside.child import WarmStarter
@@ -94,6 +97,7 @@ def run_ci(root: Path, run: CiRun) -> CiResult:
         )
     save_results(root, cache, git.resolve(root, "HEAD"))
     old = _base_side(root, base, run, notes)
+    fetch_recorded_costs(root, root)
     new = replace(read_side(root, None), info=label)
     production = read_production(root, new.kpis)
     made = compare_sides(old, new, project=project, production=production, looks=looks_at_test_set(root, new))
@@ -172,11 +176,14 @@ def _reproduce(root: Path, run: CiRun) -> ReproResult:
     wanted = PipelineOptions(
         pull=True, allow_missing=True, programs=run.programs, variables=run.variables, warm=_warm_starts(root)
     )
-    watcher = Callbacks(run.on_event, run.on_line)
-    result = reproduce_pipelines(root, wanted, watcher)
-    if result.code == 0 and not materialize(root, compared_paths(root)):
-        return result
-    again = reproduce_pipelines(root, replace(wanted, allow_missing=False), watcher)
+    watcher = Watchers((Accounts(root), Callbacks(run.on_event, run.on_line)))
+    try:
+        result = reproduce_pipelines(root, wanted, watcher)
+        if result.code == 0 and not materialize(root, compared_paths(root)):
+            return result
+        again = reproduce_pipelines(root, replace(wanted, allow_missing=False), watcher)
+    finally:
+        watcher.finish()
     return replace(again, ran=(*(result.ran if result.code == 0 else ()), *again.ran))
 
 
@@ -234,6 +241,7 @@ def _base_side(root: Path, base: str | None, run: CiRun, notes: list[str]) -> Si
             notes.append(
                 f"{len(result.ran)} stages of the base ran here: {', '.join(stage for stage, _ in result.ran)}"
             )
+        fetch_recorded_costs(root, tree)
         side = read_side(tree, None)
         info = SideInfo("base", base, git.subject(root, base))
         predictions = side.predictions
