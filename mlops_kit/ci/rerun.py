@@ -21,17 +21,17 @@ from mlops_kit.ci.results import restore_results, save_results
 from mlops_kit.compare.compare import compare_sides
 from mlops_kit.compare.model import Comparison
 from mlops_kit.compare.verdict import exit_code
+from mlops_kit.engines._base import StageLine
 from mlops_kit.engines.accounts import Accounts
-from mlops_kit.engines.callbacks import Callbacks
 from mlops_kit.engines.estimate import estimate_time
 from mlops_kit.engines.forecast import forecast_run
 from mlops_kit.engines.options import PipelineOptions, WarmStart
 from mlops_kit.engines.pipeline import reproduce_pipelines
-from mlops_kit.engines.watching import Watchers
+from mlops_kit.engines.watching import Watcher, Watchers
 from mlops_kit.errors import ExitCode, MlopsKitError, RefusedError, UnreadableSideError
 from mlops_kit.outside import git
 from mlops_kit.outside.child import WarmStarter
-from mlops_kit.outside.dvc import ReproResult, StageEvent, materialize
+from mlops_kit.outside.dvc import ReproResult, materialize
 from mlops_kit.outside.machine import processors
 from mlops_kit.report.plan import plan_totals, planned_stages
 from mlops_kit.spec.load import LIFECYCLE, read_lifecycle
@@ -57,8 +57,8 @@ class CiRun:
     """How to run: the event, and whom to tell."""
 
     event: CiEvent
-    on_event: Callable[[StageEvent], None]
-    on_line: Callable[[str], None]
+    watcher: Watcher
+    """Hears of both runs, the head's first."""
     project: str
     """Name of the project, for the report."""
     programs: Path | None = None
@@ -176,7 +176,7 @@ def _reproduce(root: Path, run: CiRun) -> ReproResult:
     wanted = PipelineOptions(
         pull=True, allow_missing=True, programs=run.programs, variables=run.variables, warm=_warm_starts(root)
     )
-    watcher = Watchers((Accounts(root), Callbacks(run.on_event, run.on_line)))
+    watcher = Watchers((Accounts(root), run.watcher))
     try:
         result = reproduce_pipelines(root, wanted, watcher)
         if result.code == 0 and not materialize(root, compared_paths(root)):
@@ -229,9 +229,8 @@ def _base_side(root: Path, base: str | None, run: CiRun, notes: list[str]) -> Si
             notes.append("the base has no dvc.yaml; there is nothing to compare with")
             return None
         restore_results(tree, root / ".dvc" / "cache", base)
-        result = _reproduce(
-            tree, replace(run, on_event=lambda event: None, variables={MODE: WatchMode.OFF.value})
-        )
+        run.watcher.line(StageLine("", f"the base, {base[:9]}:"))
+        result = _reproduce(tree, replace(run, variables={MODE: WatchMode.OFF.value}))
         if result.code != 0:
             notes.append(
                 f"the base does not reproduce here (stage {result.failed or '?'} failed); its committed results are used"

@@ -43,8 +43,11 @@ def run(
 
         mlops-kit ci run --base origin/main --out report
     """
+    from rich.console import Console
+
     from mlops_kit.ci.providers import CiEvent, detect_provider
     from mlops_kit.ci.rerun import CiResult, CiRun, describe_error, pipelines_of, run_ci
+    from mlops_kit.cli.run_lines import RunLines
     from mlops_kit.errors import MlopsKitError
     from mlops_kit.outside.environment import activated_folder
     from mlops_kit.project.desired import desired_files
@@ -65,8 +68,7 @@ def run(
             root,
             CiRun(
                 event,
-                lambda e: typer.echo(f"{e.state.value:<10} {e.stage} {e.seconds:.1f} s"),
-                typer.echo,
+                RunLines(Console(), verbose=True),
                 project_name(root),
                 None if ours else activated_folder(),
             ),
