@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,6 @@ from typing import Any
 
 from mlops_kit.artifacts.dvcfiles import LockedStage
 from mlops_kit.artifacts.run_history import StageRun, decode_record, encode_record
-from mlops_kit.artifacts.statcache import replace_text
 from mlops_kit.artifacts.store import open_store
 
 FOLDER = Path("mlops-kit") / "costs"
@@ -39,8 +39,16 @@ def keep_cost(cache: Path, record: StageRun) -> bool:
     """Keep what a stage cost under its key in the cache folder `cache`; return whether it could be written, which is no error if not."""
     if not _is_key(record.key):
         return False
+    content = f"{json.dumps(encode_record(replace(record, run='')))}\n".encode()
+    file = os.path.join(cache, FOLDER, record.key[:2], f"{record.key}.json")  # noqa: PTH118 - one for each stage of a run
     try:
-        replace_text(_file(cache, record.key), f"{json.dumps(encode_record(replace(record, run='')))}\n")
+        _write(file, content)
+    except FileNotFoundError:
+        try:
+            Path(file).parent.mkdir(parents=True, exist_ok=True)
+            _write(file, content)
+        except OSError:
+            return False
     except OSError:
         return False
     return True
@@ -60,6 +68,15 @@ def known_costs(root: Path, locked: Mapping[str, LockedStage]) -> Mapping[str, S
     keys = {name: cost_key(stage.entry) for name, stage in locked.items()} if folders else {}
     found = {name: _read(folders, key) for name, key in keys.items() if key}
     return {name: cost for name, cost in found.items() if cost is not None}
+
+
+def _write(file: str, content: bytes) -> None:
+    """Write with one call: a cost that is cut off is passed over by whoever reads, and is not worth more."""
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o666)
+    try:
+        os.write(descriptor, content)
+    finally:
+        os.close(descriptor)
 
 
 def _folders(root: Path) -> list[Path]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from mlops_kit.artifacts.costs import cost_key, keep_cost, read_costs
 from mlops_kit.artifacts.declared import read_pipelines
 from mlops_kit.artifacts.places import read_places
-from mlops_kit.artifacts.run_history import Outcome, RunSummary, StageRun, append_records
+from mlops_kit.artifacts.run_history import Outcome, Record, RunSummary, StageRun, append_records
 from mlops_kit.engines._base import StageLine
 from mlops_kit.engines.watching import RunStart, StageNews
 from mlops_kit.errors import SpecError
@@ -22,6 +22,8 @@ from mlops_kit.outside.dvc import StageState
 from mlops_kit.outside.machine import describe_machine, processors
 
 _RAN, _CACHED, _FAILED = StageState.RAN, StageState.CACHED, StageState.FAILED
+PAUSE = 0.5
+"""Seconds between two writes to the history: a run that is killed loses no more of it than that."""
 _OUTCOMES: dict[StageState, Outcome] = {
     _RAN: "ran",
     _CACHED: "cached",
@@ -30,7 +32,7 @@ _OUTCOMES: dict[StageState, Outcome] = {
 
 
 class Accounts:
-    """Writes down what stages used, each as soon as it is done; a watcher of runs."""
+    """Writes down what stages used, soon after they are done; a watcher of runs."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -39,6 +41,8 @@ class Accounts:
         self._counts: Counter[StageState] = Counter()
         self._restored: list[StageRun] = []
         self._begun = False
+        self._pending: list[Record] = []
+        self._written = 0.0
         self._nameless: dict[str, StageRun] = {}
         self._at = time.time()
         self._began = time.monotonic()
@@ -57,7 +61,9 @@ class Accounts:
         if news.state not in _OUTCOMES:
             return
         record = self._record(news, _OUTCOMES[news.state])
-        append_records(self._root, [record])
+        self._pending.append(record)
+        if time.monotonic() - self._written >= PAUSE:
+            self._write()
         if record.result == "ran":
             self._keep(record)
         elif record.result == "cached":
@@ -92,7 +98,13 @@ class Accounts:
             machine=self._machine if busy else "",
             commit=self._commit if busy else "",
         )
-        append_records(self._root, [summary])
+        self._pending.append(summary)
+        self._write()
+
+    def _write(self) -> None:
+        append_records(self._root, self._pending)
+        self._pending = []
+        self._written = time.monotonic()
 
     def _keep(self, record: StageRun) -> None:
         if record.key:
