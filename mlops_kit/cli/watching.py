@@ -31,10 +31,13 @@ def watching(
     `events` is a file that gets them line by line, `-` for standard output. Raises UsageError when it cannot be written.
     """
     from mlops_kit.cli.run_lines import RunLines
-    from mlops_kit.cli.run_table import RunTable
     from mlops_kit.engines.watching import Watchers
 
-    table = RunTable(console) if can_animate(console) else None
+    table = None
+    if can_animate(console):
+        from mlops_kit.cli.run_table import RunTable
+
+        table = RunTable(console)
     watchers: list[Watcher] = [RunLines(console, verbose=verbose, table=table is not None)]
     watchers += [table] if table else []
     with _event_writers(events, as_json=as_json) as writers:
