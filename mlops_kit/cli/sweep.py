@@ -206,27 +206,14 @@ def _print_table(sweep: Sweep) -> None:
     from rich.text import Text
 
     keys, best = _keys(sweep), sweep.best
-    committed = next((trial.score for trial in sweep.trials if trial.number == 0), None)
-    table = Table(
-        "trial",
-        *(escape(key) for key in keys),
-        escape(sweep.spec.metric),
-        "change",
-        "seconds",
-        box=None,
-        pad_edge=False,
-        header_style="dim",
-    )
-    sign = -1 if sweep.spec.higher else 1
-    for trial in sorted(sweep.trials, key=lambda t: (t.score is None, sign * (t.score or 0.0), t.number)):
-        change = "" if committed is None or trial.score is None else f"{trial.score - committed:+.3g}"
-        values = [_text(trial.point[key]) if key in trial.point else "·" for key in keys]
-        score = "FAILED" if trial.score is None else f"{trial.score:.6g}"
-        style = "bold green" if best and trial.number == best.number else "red" if trial.failed else ""
-        table.add_row(
-            *(Text(cell) for cell in (str(trial.number), *values, score, change, f"{trial.seconds:.1f}")),
-            style=style,
-        )
+    lasts = [key.rpartition(".")[2] for key in keys]
+    heads = [last if lasts.count(last) == 1 else key for key, last in zip(keys, lasts, strict=True)]
+    table = Table("trial", box=None, pad_edge=False, header_style="dim")
+    for head in (*heads, sweep.spec.metric, "change", "seconds"):
+        table.add_column(escape(head), justify="right", overflow="fold")
+    for trial in sorted(sweep.trials, key=sweep.rank):
+        style = "bold green" if trial == best else "red" if trial.failed else ""
+        table.add_row(*(Text(cell) for cell in _cells(sweep, trial, keys)), style=style)
     console = Console()
     console.print(table)
     way = "more" if sweep.spec.higher else "less"
@@ -238,3 +225,11 @@ def _print_table(sweep: Sweep) -> None:
     )
     if best and best.number:
         console.print(Text("next: mlops-kit sweep apply"))
+
+
+def _cells(sweep: Sweep, trial: Trial, keys: list[str]) -> list[str]:
+    committed = next((other.score for other in sweep.trials if other.number == 0), None)
+    change = "" if committed is None or trial.score is None else f"{trial.score - committed:+.3g}"
+    values = [_text(trial.point[key]) if key in trial.point else "·" for key in keys]
+    score = "FAILED" if trial.score is None else f"{trial.score:.6g}"
+    return [str(trial.number), *values, score, change, f"{trial.seconds:.1f}"]

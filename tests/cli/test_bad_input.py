@@ -135,7 +135,7 @@ def test_stale_generated_file_fails_the_check_only(project: Path, capsys: pytest
         "def train(train: Table, *, task: Task",
         "def train(train: Table, clean: Arrow, *, task: Task",
     )
-    edit(project / "steps/train.py", "import BadDataError, Model", "import Arrow, BadDataError, Model")
+    edit(project / "steps/train.py", "    BadDataError,\n", "    Arrow,\n    BadDataError,\n")
     assert "dvc.yaml (stale)" in says(capsys, ExitCode.STALE, "generate", "--check")
     assert run_guarded(["generate"]) == 0
     assert run_guarded(["generate", "--check"]) == 0

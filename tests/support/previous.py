@@ -117,8 +117,8 @@ def edit_ten_places(project: Path) -> None:
     edit(project / "labels/guidelines.md", "- A row without", "- Who pauses has not left.\n- A row without")
     edit(
         project / "steps/train.py",
-        "    features = train[",
-        "    print(len(train), 'rows')\n    features = train[",
+        "    return Trained(_fit(",
+        "    print(len(train), 'rows')\n    return Trained(_fit(",
     )
     (project / "tests/test_project.py").unlink()
     (project / "count_rows.py").write_text(COUNT)

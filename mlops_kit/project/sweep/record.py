@@ -81,8 +81,12 @@ class Sweep:
     def best(self) -> Trial | None:
         """Return the trial with the best score, the first of equals; None without one."""
         scored = [trial for trial in self.trials if trial.score is not None]
+        return min(scored, key=self.rank, default=None)
+
+    def rank(self, trial: Trial) -> tuple[bool, float, int]:
+        """Return the place of a trial among the others: by score, the first of equals first, those without a score last."""
         sign = -1 if self.spec.higher else 1
-        return min(scored, key=lambda trial: (sign * (trial.score or 0.0), trial.number), default=None)
+        return (trial.score is None, sign * (trial.score or 0.0), trial.number)
 
     def find(self, number: int | None) -> Trial:
         """Return the trial `number`, the best one when None. Raises UsageError when there is none."""

@@ -165,14 +165,20 @@ def test_a_sweep_finds_the_best_which_is_applied_from_the_cache(project: Path) -
 def test_a_stopped_sweep_goes_on_where_it_was(project: Path, tmp_path: Path, sign: signal.Signals) -> None:
     gate = tmp_path / "gate"
     os.mkfifo(gate)
-    edit(project / "train.py", "Path(gate).touch()", "open(gate, 'w').write('working')")
+    edit(
+        project / "train.py",
+        "Path(gate).touch()",
+        "file = open(gate, 'w'); file.write('working'); file.flush()",
+    )
     git(project, "commit", "-qam", "gate")
     command = [sys.executable, "-m", "mlops_kit", "sweep", "run", "--search", "grid", "train.a=1,3"]
     sweep = subprocess.Popen(
         command, cwd=project, env={**os.environ, "SWEEP_GATE": str(gate)}, stderr=subprocess.PIPE
     )
-    assert gate.read_text() == "working"  # trial 2 is in the middle of its stage
-    sweep.send_signal(sign)
+    with gate.open() as pipe:
+        assert pipe.read(7) == "working"  # trial 2 is in the middle of its stage
+        sweep.send_signal(sign)
+        assert pipe.read() == ""  # and ends here: whoever holds the other end is gone
     assert sweep.wait() == (130 if sign == signal.SIGINT else -sign)
     assert sweep.stderr is not None
     sweep.stderr.close()
