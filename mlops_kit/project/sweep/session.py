@@ -201,9 +201,7 @@ class _Session:
                 )
             said = {"message": f"{self._score.stage} wrote no number `{self._score.metric}`"}
         tail = tuple(said.get("tail") or ([said["message"]] if said.get("message") else finished.tail[-15:]))
-        tail = tuple(
-            line for line in tail if line.strip() and not line.startswith("ERROR: failed to reproduce")
-        )
+        tail = tuple(line for line in tail if line.strip() and "exited with" not in line) or tail
         stage = str(said.get("failed") or self._score.stage)
         if finished.key == 0 or code in _HOPELESS:
             told = "the params as committed" if finished.key == 0 else f"trial {finished.key}"
