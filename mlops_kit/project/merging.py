@@ -66,9 +66,15 @@ def merge_file(top: Path, path: str, base: bytes, ours: bytes, theirs: bytes) ->
         return merge_locks(base, ours, theirs, path)
     if path == EVIDENCE.as_posix() or path.endswith(f"/{EVIDENCE.as_posix()}"):
         return merge_evidence(base, ours, theirs, path)
-    if not any(path == out.path or path.startswith(f"{out.path}/") for out in _outputs_around(top, path)):
+    if not any(_is_written(out, path) for out in _outputs_around(top, path)):
         raise RefusedError(f"no stage writes {path}: merge it by hand", fix=f"edit it, then git add {path}")
     return merge_output(ours, theirs, path)
+
+
+def _is_written(out: DeclaredOutput, path: str) -> bool:
+    """Return whether a run writes `path` anew as (a part of) `out`: what a stage adds to, and what no stage has, people may have written."""
+    again = bool(out.stage) and not out.cache and not out.options.get("persist")
+    return again and (path == out.path or path.startswith(f"{out.path}/"))
 
 
 def driver_command(python: str) -> str:
@@ -182,7 +188,7 @@ def _written_files(root: Path) -> list[str]:
     names = [name for name in pipeline_files(WorkTree(root)) if posixpath.basename(name) == "dvc.yaml"]
     locks = [posixpath.join(posixpath.dirname(name), LOCK) for name in names]
     evidence = [EVIDENCE.as_posix()] if (root / LIFECYCLE).is_file() else []
-    kept = [out.path for out in _outputs(root, names) if not out.cache and out.stage]
+    kept = [out.path for out in _outputs(root, names) if _is_written(out, out.path)]
     return list(dict.fromkeys([*locks, *evidence, *kept]))
 
 

@@ -11,9 +11,17 @@ from pathlib import Path
 import pytest
 
 from mlops_kit.artifacts.dvcfiles import read_lock
+from mlops_kit.errors import RefusedError
 from mlops_kit.outside.git_merge import read_setting, write_setting
 from mlops_kit.project.doctor import CHECKS
-from mlops_kit.project.merging import driver_command, install_driver, resolve_conflicts
+from mlops_kit.project.init import create_project
+from mlops_kit.project.merging import (
+    Installed,
+    driver_command,
+    install_driver,
+    merge_file,
+    resolve_conflicts,
+)
 from tests.support.shapes import write
 from tests.support.tiny import dvc, tiny_project
 from tests.support.world import clone, edit, git, run_kit
@@ -122,6 +130,22 @@ def test_a_clone_without_the_driver_has_ordinary_conflicts_that_doctor_and_resol
     assert check.run(root)[0].value == "ok"
 
 
+@pytest.mark.parametrize(
+    ("path", "merged"),
+    [("m.json", True), ("log.txt", False), ("hand.json", False), ("c.bin", False), ("dir/x", True)],
+)
+def test_only_what_a_stage_writes_anew_is_merged(git_repo: Path, path: str, merged: bool) -> None:
+    outs = (
+        "[{m.json: {cache: false}}, {log.txt: {cache: false, persist: true}}, c.bin, {dir: {cache: false}}]"
+    )
+    write(git_repo, {"dvc.yaml": f"metrics: [hand.json]\nstages:\n  one: {{cmd: x, outs: {outs}}}\n"})
+    if merged:
+        assert merge_file(git_repo, path, b"", b"1", b"2").content == b"1"
+    else:
+        with pytest.raises(RefusedError, match="no stage writes"):
+            merge_file(git_repo, path, b"", b"1", b"2")
+
+
 def test_resolve_leaves_to_people_what_is_theirs(forked: Path) -> None:
     for branch, n in (("left", 1), ("both", 2)):
         git(forked, "switch", "-q", branch)
@@ -166,6 +190,12 @@ def test_the_driver_starts_from_a_path_with_every_sign_and_without_path(
     assert merge(forked, "merge", "left").returncode == 0
     assert numbers(forked) == {"two": 2}
     assert read_setting(forked, "merge.mlops-kit.name")
+
+
+def test_a_new_project_is_set_up_and_its_outputs_are_all_named(tmp_path: Path) -> None:
+    root = create_project(tmp_path / "flights").root
+    assert install_driver(root) == Installed(driver=False, attributes=())
+    assert git(root, "status", "--porcelain") == ""
 
 
 @pytest.mark.slow
