@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from mlops_kit.engines.watching import RunStart, StageNews
 from mlops_kit.outside.dvc import StageState
+from mlops_kit.report.inert import visible
 from mlops_kit.report.run_board import Board, RunningStage, Standing
-from mlops_kit.report.text import duration_text, size_text, visible
+from mlops_kit.report.sizes import duration_text, size_text
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

@@ -62,7 +62,8 @@ def stats(
 
 def print_statistics(console: Console, found: PipelineStatistics) -> None:
     """Print it as tables, readable at 80 columns and without colours."""
-    from mlops_kit.report.text import duration_text, visible
+    from mlops_kit.report.inert import visible
+    from mlops_kit.report.sizes import duration_text
 
     if not found.recorded and all(one.seconds is None for one in found.stages):
         console.print("no run is recorded here yet: mlops-kit run", highlight=False)
@@ -119,7 +120,8 @@ def _print_stages(console: Console, found: PipelineStatistics) -> None:
 def _cells(one: StageStatistics, console: Console, *, wide: bool) -> list[str]:
     from rich.markup import escape
 
-    from mlops_kit.report.text import duration_text, size_text, visible
+    from mlops_kit.report.inert import visible
+    from mlops_kit.report.sizes import duration_text, size_text
 
     trend = "" if not one.trend else f"{one.trend:+.0%}"
     took = duration_text(one.seconds)
@@ -153,7 +155,7 @@ def bars(series: tuple[float, ...], encoding: str) -> str:
 def _print_runs(console: Console, runs: tuple[RunSummary, ...]) -> None:
     from rich.table import Table
 
-    from mlops_kit.report.text import duration_text
+    from mlops_kit.report.sizes import duration_text
 
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     for name in ("run", "time", "ran", "cached", "unchanged", "failed", "side by side"):

@@ -7,11 +7,10 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlops_kit.artifacts.quiet_edits import QuietEdit, accept_quiet_edits
 from mlops_kit.artifacts.run_checks import check_run, confirm_run, prepare_run
-from mlops_kit.artifacts.side import read_side
 from mlops_kit.engines._base import StageLine
 from mlops_kit.engines.accounts import Accounts
 from mlops_kit.engines.callbacks import Callbacks
@@ -19,17 +18,15 @@ from mlops_kit.engines.options import PipelineOptions
 from mlops_kit.engines.pipeline import reproduce_pipelines
 from mlops_kit.engines.watching import Overheard, Watcher, Watchers
 from mlops_kit.errors import ExitCode, UsageError
-from mlops_kit.outside.child import WarmStarter
 from mlops_kit.outside.dvc import ReproResult, StageEvent, reproduce
-from mlops_kit.outside.file_lock import Holder
 from mlops_kit.outside.run_lock import hold_run
-from mlops_kit.project.desired import desired_files
-from mlops_kit.project.write import FileState, GeneratedFile, write_files
-from mlops_kit.spec.load import LIFECYCLE, read_lifecycle
-from mlops_kit.steps.sandbox import watching_variables
-from mlops_kit.steps.watch.findings import Finding
+from mlops_kit.spec.names import LIFECYCLE
 from mlops_kit.steps.watch.mode import MODE, WatchMode
-from mlops_kit.steps.watch.trace import read_trace
+
+if TYPE_CHECKING:
+    from mlops_kit.outside.child import WarmStarter
+    from mlops_kit.outside.file_lock import Holder
+    from mlops_kit.steps.watch.findings import Finding
 
 VERDICT = "reports/verdict.json"
 
@@ -122,22 +119,18 @@ def run_project(
 
 
 def _run(root: Path, options: RunOptions, heard: Watcher, lock: int) -> RunReport:
+    from mlops_kit.artifacts.side import read_side
+
     ours = (root / LIFECYCLE).exists()
-    changed: Sequence[GeneratedFile] = ()
+    regenerated: tuple[str, ...] = ()
     variables: Mapping[str, str] = {MODE: WatchMode.OFF.value}
     if ours:
-        stages = read_lifecycle(root).steps
-        unknown = [name for name in options.targets if not _may_be(root, name, stages)]
-        if unknown:
-            raise UsageError(f"no stage `{unknown[0]}` in mlops.yaml", fix=f"one of: {', '.join(stages)}")
-        changed = write_files(root, desired_files(root))
-        variables = watching_variables(root, stages, hermetic=options.hermetic)
+        regenerated, variables = _generate(root, options)
     shown = prepare_run(root)
     quiet = () if options.force else accept_quiet_edits(root, allow_missing=options.pull)
     started = time.time_ns()
     repro = _reproduce(root, options, variables, heard, lock)
     hidden = {} if variables[MODE] == WatchMode.OFF else _hidden_inputs(root, repro, since=started)
-    regenerated = tuple(file.path for file in changed if file.state is not FileState.CURRENT)
     if repro.code != 0:
         return RunReport(repro, regenerated, {}, (), hidden, shown, quiet)
     confirm = confirm_run if ours else check_run
@@ -145,6 +138,25 @@ def _run(root: Path, options: RunOptions, heard: Watcher, lock: int) -> RunRepor
     return RunReport(
         repro, regenerated, read_side(root, None).metrics, read_kpi_results(root), hidden, shown, quiet
     )
+
+
+def _generate(root: Path, options: RunOptions) -> tuple[tuple[str, ...], Mapping[str, str]]:
+    """Bring the generated files of our own project up to date; return which were not, and the variables for its stages.
+
+    What only that needs is loaded here: it is most of what a run without anything to do would cost in other repositories.
+    """
+    from mlops_kit.project.desired import desired_files
+    from mlops_kit.project.write import FileState, write_files
+    from mlops_kit.spec.load import read_lifecycle
+    from mlops_kit.steps.sandbox import watching_variables
+
+    stages = read_lifecycle(root).steps
+    unknown = [name for name in options.targets if not _may_be(root, name, stages)]
+    if unknown:
+        raise UsageError(f"no stage `{unknown[0]}` in mlops.yaml", fix=f"one of: {', '.join(stages)}")
+    changed = write_files(root, desired_files(root))
+    regenerated = tuple(file.path for file in changed if file.state is not FileState.CURRENT)
+    return regenerated, watching_variables(root, stages, hermetic=options.hermetic)
 
 
 def _may_be(root: Path, name: str, stages: Mapping[str, object]) -> bool:
@@ -181,6 +193,7 @@ def _reproduce(
 
 def _warm(root: Path, stages: Iterable[tuple[str, Sequence[str], Path]]) -> WarmStarter:
     """Return what starts the Python programs among `stages` with their libraries imported."""
+    from mlops_kit.spec.load import read_lifecycle
     from mlops_kit.steps.preload import WarmStarts
 
     starts = WarmStarts(root, read_lifecycle(root) if (root / LIFECYCLE).exists() else None)
@@ -190,6 +203,8 @@ def _warm(root: Path, stages: Iterable[tuple[str, Sequence[str], Path]]) -> Warm
 
 def _hidden_inputs(root: Path, repro: ReproResult, *, since: int) -> Mapping[str, tuple[Finding, ...]]:
     """Return what the traces of the stages that ran say. A trace that is older than `since` (nanoseconds) is of an earlier run."""
+    from mlops_kit.steps.watch.trace import read_trace
+
     ran = [*(stage for stage, _ in repro.ran), *([repro.failed] if repro.failed else [])]
     traces = {stage: read_trace(root, stage, since=since) for stage in ran}
     return {stage: trace.findings for stage, trace in traces.items() if trace and trace.findings}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mlops_kit.compare.model import Comparison, StageCost
-from mlops_kit.report.text import duration_text, size_text
+from mlops_kit.report.sizes import duration_text, size_text
 
 _NOISE_SHARE = 0.1
 _NOISE_SECONDS = 0.5

@@ -9,7 +9,7 @@ from mlops_kit.compare.model import PlannedStage, PlanState, PlanTotals
 from mlops_kit.engines.estimate import Estimate
 from mlops_kit.engines.forecast import Expected, Forecast, StageForecast
 from mlops_kit.report.reasons import describe_cause
-from mlops_kit.report.sizes import format_bytes, format_seconds
+from mlops_kit.report.sizes import duration_text, size_text
 
 _WORDS = {
     Expected.RUN: "would run",
@@ -51,10 +51,10 @@ def plan_summary(forecast: Forecast, estimate: Estimate) -> Iterator[str]:
         yield _duration(estimate)
     sure, most = forecast.bytes_fetched(), forecast.bytes_fetched(perhaps=True)
     if most:
-        up_to = f" to {format_bytes(most)}" if most > sure else ""
-        yield f"from the remote: {format_bytes(sure)}{up_to}"
+        up_to = f" to {size_text(most)}" if most > sure else ""
+        yield f"from the remote: {size_text(sure)}{up_to}"
     if moved := forecast.bytes_checked_out():
-        yield f"from the cache: {format_bytes(moved)}"
+        yield f"from the cache: {size_text(moved)}"
     if lost := lost_paths(forecast):
         yield f"nowhere to be found: {', '.join(lost[:5])}{f' and {len(lost) - 5} more' if len(lost) > 5 else ''}"
     if any(one.elsewhere for one in forecast.of(Expected.UNCHANGED)):
@@ -137,14 +137,14 @@ def plan_totals(forecast: Forecast, estimate: Estimate) -> PlanTotals:
 
 def _time(one: StageForecast) -> str:
     running = one.expected in (Expected.RUN, Expected.PERHAPS)
-    return f" ({format_seconds(one.seconds)})" if running and one.seconds is not None else ""
+    return f" ({duration_text(one.seconds)})" if running and one.seconds is not None else ""
 
 
 def _duration(estimate: Estimate) -> str:
     count = len(estimate.unknown)
     if not estimate.most:
         return "no time is known: these stages have not run here before"
-    least, most = format_seconds(estimate.least), format_seconds(estimate.most)
+    least, most = duration_text(estimate.least), duration_text(estimate.most)
     span = most if least == most else f"{least} to {most}"
     way = f"; longest chain {' -> '.join(estimate.way)}" if len(estimate.way) > 1 else ""
     guess = f"; {count} of them {'has' if count == 1 else 'have'} not run here before" if count else ""

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-_UNITS = ("B", "kB", "MB", "GB", "TB")
+
+def size_text(size: int | None) -> str:
+    """Return a number of bytes in the unit that fits, – where it is unknown."""
+    if size is None:
+        return "–"
+    value, units = float(size), ("B", "kB", "MB", "GB", "TB")
+    place = 0
+    while value >= 999.5 and place < len(units) - 1:
+        value, place = value / 1000, place + 1
+    return f"{value:.3g} {units[place]}"
 
 
-def format_bytes(count: int) -> str:
-    """Return a size for people, by powers of 1,000: `1.2 MB`."""
-    size, unit = float(count), 0
-    while size >= 1000 and unit < len(_UNITS) - 1:
-        size, unit = size / 1000, unit + 1
-    return f"{size:.3g} {_UNITS[unit]}" if unit else f"{count} B"
-
-
-def format_seconds(seconds: float) -> str:
-    """Return a time for people: `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`."""
-    if seconds < 10:
+def duration_text(seconds: float | None) -> str:
+    """Return a time in the unit that fits: `0.3 s`, `42 s`, `3:05 min`, `1:02:03 h`; – where it is unknown."""
+    if seconds is None:
+        return "–"
+    if seconds < 9.95:
         return f"{seconds:.1f} s"
     whole = round(seconds)
+    minutes, rest = divmod(whole, 60)
     if whole < 60:
         return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02} h" if hours else f"{minutes}:{rest:02} min"

@@ -16,7 +16,7 @@ from mlops_kit.compare.model import (
     Verdict,
 )
 from mlops_kit.report.inert import html_text, markdown_text, number, signed, visible
-from mlops_kit.report.sizes import format_bytes, format_seconds
+from mlops_kit.report.sizes import duration_text, size_text
 from mlops_kit.spec.kinds import JsonValue
 
 __all__ = ["html_text", "markdown_text", "number", "signed", "visible"]  # and what is defined here
@@ -169,10 +169,10 @@ def plan_words(comparison: Comparison) -> str:
     said = [f"{states.count(state):,} {word}" for state, word in PLAN_WORDS.items() if state in states]
     said.append(f"{totals.unchanged:,} unchanged")
     if totals.seconds_most:
-        span = dict.fromkeys((format_seconds(totals.seconds_least), format_seconds(totals.seconds_most)))
+        span = dict.fromkeys((duration_text(totals.seconds_least), duration_text(totals.seconds_most)))
         said.append(f"about {' to '.join(span)}")
     if totals.bytes_most:
-        span = dict.fromkeys((format_bytes(totals.bytes_least), format_bytes(totals.bytes_most)))
+        span = dict.fromkeys((size_text(totals.bytes_least), size_text(totals.bytes_most)))
         said.append(f"{' to '.join(span)} from the remote")
     return ", ".join(said)
 
@@ -252,31 +252,6 @@ def _kpi_words(comparison: Comparison) -> str:
     kept = sum(kpi.status is KpiStatus.PASS for kpi in comparison.kpis)
     skipped = len(comparison.kpis) - kept
     return ("1 KPI holds" if kept == 1 else f"{kept} KPIs hold") + (f", {skipped} skipped" if skipped else "")
-
-
-def size_text(size: int | None) -> str:
-    """Return a number of bytes in the unit that fits, – where it is unknown."""
-    if size is None:
-        return "–"
-    value, units = float(size), ("B", "kB", "MB", "GB", "TB")
-    place = 0
-    while value >= 999.5 and place < len(units) - 1:
-        value, place = value / 1000, place + 1
-    return f"{value:.3g} {units[place]}"
-
-
-def duration_text(seconds: float | None) -> str:
-    """Return a time in the unit that fits: `0.3 s`, `42 s`, `3:05 min`, `1:02:03 h`; – where it is unknown."""
-    if seconds is None:
-        return "–"
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    minutes, rest = divmod(whole, 60)
-    if whole < 60:
-        return f"{whole} s"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02} h" if hours else f"{minutes}:{rest:02} min"
 
 
 def data_cells(change: DataChange) -> tuple[str, str, str]:
