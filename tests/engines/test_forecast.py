@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 from mlops_kit.artifacts.freshness import NOT_CACHED
+from mlops_kit.artifacts.inventory import read_inventory
+from mlops_kit.artifacts.places import read_places
 from mlops_kit.engines.forecast import Expected, Forecast, forecast_run
 from mlops_kit.outside.dvc import ReproResult, reproduce
 from tests.support.randompipeline import commit, edit_pipeline, make_pipeline, write_pipeline
 from tests.support.world import clone
 
-PROJECTS, EDITS = 2, 5
+PROJECTS, EDITS = 2, 3
 
 
 def wrong(forecast: Forecast, done: ReproResult) -> list[str]:
@@ -78,7 +80,12 @@ def play_clone(seed: int, folder: Path, edits: int) -> tuple[int, list[str]]:
                 else [f"seed {seed}, clone {number} {what}: {done.tail[-5:]}"]
             )
             continue
-        moved = [p for p in (here / ".dvc/cache/files").rglob("*") if p.is_file() and p.name in remote]
+        written = _written(here, {stage for stage, _ in done.ran})
+        moved = [
+            path
+            for path in (here / ".dvc/cache/files").rglob("*")
+            if path.is_file() and path.name in remote and path.parent.name + path.name not in written
+        ]
         size = sum(path.stat().st_size for path in moved if not path.name.endswith(".dir"))
         if size > forecast.bytes_fetched(perhaps=True):
             bad.append(
@@ -88,6 +95,13 @@ def play_clone(seed: int, folder: Path, edits: int) -> tuple[int, list[str]]:
         right += len(forecast.stages) - len(forecast.of(Expected.PERHAPS))
     commit(root)
     return right, bad
+
+
+def _written(root: Path, stages: set[str]) -> set[str]:
+    """Return the objects that these stages have written: they are in the cache without having been fetched."""
+    place = read_places(root).cache
+    digests = {out.digest for out in read_inventory(root).outs if out.stage in stages}
+    return digests | {member for digest in digests for member in (place.members(digest) or {}).values()}
 
 
 @pytest.mark.slow
@@ -100,6 +114,6 @@ def test_forecast_of_random_edits_is_what_dvc_does(seed: int, tmp_path: Path) ->
 
 @pytest.mark.slow
 def test_forecast_in_a_clone_without_data_is_what_dvc_does(tmp_path: Path) -> None:
-    right, bad = play_clone(3, tmp_path, EDITS)
+    right, bad = play_clone(3, tmp_path, 3)
     assert bad == []
     assert right
