@@ -46,7 +46,7 @@ class Child(Protocol):
         ...
 
     def signal(self, number: int) -> None:
-        """Send a signal to it and to its process group, as soon as it has begun."""
+        """Send a signal to it and to its process group; what has not begun never begins, and counts as ended by the signal."""
         ...
 
     def close(self) -> None:

@@ -227,7 +227,7 @@ class WarmChild:
         self._channel.setblocking(False)
         self._read = b""
         self._start = time.monotonic()
-        self._pending: list[int] = []
+        self._withdrawn = 0
         self._ended: Ended | None = None
         self.pid = 0
         self.warm = True
@@ -253,10 +253,14 @@ class WarmChild:
         return self._ended
 
     def signal(self, number: int) -> None:
-        """Send a signal to it and its process group, now or when it begins."""
+        """Send a signal to it and its process group; where it has not begun it is withdrawn, and ended by that signal."""
         self.poll()
-        if not self.pid:
-            self._pending.append(number)
+        if not self.pid and self._ended is None:
+            # The fork tells that it begins before it does; when it cannot, it ends.
+            self._withdrawn = number
+            with suppress(OSError):
+                self._channel.shutdown(socket.SHUT_RDWR)
+            self.poll()
         elif self._ended is None:
             self._send(number)
 
@@ -267,8 +271,6 @@ class WarmChild:
     def _hear(self, words: list[str]) -> None:
         if words[0] == "started":
             self.pid, self.warm = int(words[1]), words[2] == "warm"
-            for number in self._pending:
-                self._send(number)
         elif words[0] == "ended":
             seconds = time.monotonic() - self._start
             code = os.waitstatus_to_exitcode(int(words[1]))
@@ -288,4 +290,6 @@ class WarmChild:
     def _lost(self) -> Ended:
         if self.pid:
             self._send(signal.SIGKILL)
-        return Ended(-signal.SIGKILL, time.monotonic() - self._start, started=bool(self.pid))
+        code = -signal.SIGKILL if self.pid or not self._withdrawn else -self._withdrawn
+        seconds = time.monotonic() - self._start
+        return Ended(code, seconds, started=bool(self.pid or self._withdrawn))

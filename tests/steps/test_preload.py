@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlops_kit.outside.warm import can_start_warm, python_program, shell_environment
+from mlops_kit.outside.warm import WATCHING_SHELL, can_start_warm, python_program, shell_environment
 from mlops_kit.spec.load import read_lifecycle
 from mlops_kit.steps.preload import (
     PythonProgram,
@@ -25,6 +25,7 @@ from mlops_kit.steps.preload import (
     preload_modules,
     program_modules,
 )
+from mlops_kit.steps.sandbox import LAUNCHER
 from tests.support.world import run_kit
 
 FILES = {
@@ -129,6 +130,12 @@ def test_module_that_the_project_does_not_have_starts_afresh(tmp_path: Path) -> 
     assert (
         find_programs("one", ["python -m json.tool", "python none.py", "python -m mlops_kit"], tmp_path) == []
     )
+
+
+def test_steps_start_warm_below_the_shell_that_watches_others(tmp_path: Path) -> None:
+    assert WATCHING_SHELL == LAUNCHER
+    variables = shell_environment({"A": "b"}, folder=tmp_path, shell=str(tmp_path / LAUNCHER))
+    assert variables == {"A": "b", "PWD": str(tmp_path.resolve())}
 
 
 def test_package_runs_its_main_module(tmp_path: Path) -> None:
