@@ -83,8 +83,6 @@ class DvcConfig:
     """Remote that is used when none is named; empty when none is set."""
     versioned: frozenset[str] = frozenset()
     """Remotes that keep versions of files by path (`version_aware`, `worktree`) instead of objects."""
-    cache_types: tuple[str, ...] = ()
-    """How files get from the cache into the work tree, best first: `reflink`, `hardlink`, `symlink`, `copy`; empty where not set."""
     links: tuple[str, ...] = ("reflink", "copy")
     """How files of the cache come into the work tree, the first that works."""
     shared: bool = False
@@ -300,7 +298,6 @@ def read_config(*texts: str) -> DvcConfig:
                 verify.add(name)
             if any(parser.getboolean(section, key, fallback=False) for key in ("version_aware", "worktree")):
                 versioned.add(name)
-    types = parser.get("cache", "type", fallback="").replace(" ", "").strip(",")
     default = parser.get("core", "remote", fallback="")
     links = parser.get("cache", "type", fallback="")
     return DvcConfig(
@@ -309,7 +306,6 @@ def read_config(*texts: str) -> DvcConfig:
         frozenset(verify),
         default,
         frozenset(versioned),
-        tuple(types.split(",")) if types else (),
         tuple(kind.strip() for kind in links.strip("\"'").split(",")) if links else DvcConfig.links,
         parser.get("cache", "shared", fallback="") == "group",
         parser.getboolean("core", "autostage", fallback=False),

@@ -7,22 +7,20 @@ nothing can be listed (plain HTTP), and it is written last: it says that all tha
 
 from __future__ import annotations
 
-import hashlib
 import json
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from mlops_kit.artifacts.declared import DeclaredPipelines, DeclaredStage
 from mlops_kit.artifacts.hashing import LISTING
 from mlops_kit.artifacts.places import Place, is_digest
+from mlops_kit.artifacts.run_cache import entry_key, stage_key
 from mlops_kit.artifacts.values import load_foreign_yaml
 from mlops_kit.errors import SpecError
 
 RUNS = "runs"
-_UNHASHED = frozenset({"size", "nfiles"})
 _VERSION = 1
 
 
@@ -67,11 +65,9 @@ def read_entry(key: str, value: str, content: bytes) -> RunEntry | None:
     try:
         text = content.decode("utf-8")
         found = load_foreign_yaml(text, value)
-        whole = _without_sizes(found)
         outs = {str(out["path"]): str(out["md5"]) for out in found["outs"]}
         deps = tuple(str(dep["path"]) for dep in found.get("deps") or ())
-        inner = {**whole, "outs": [out["path"] for out in found["outs"]]}
-        if _hash(whole) != value or _hash(inner) != key:
+        if entry_key(found) != value or stage_key(found) != key:
             return None
     except (SpecError, UnicodeDecodeError, AttributeError, KeyError, TypeError, ValueError):
         return None
@@ -156,14 +152,3 @@ def write_index(entries: Iterable[RunEntry]) -> bytes:
     """Return the index of the entries of one key."""
     texts = {entry.value: entry.text for entry in entries}
     return json.dumps({"version": _VERSION, "entries": texts}, sort_keys=True).encode()
-
-
-def _without_sizes(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_sizes(inner) for key, inner in value.items() if key not in _UNHASHED}
-    return [_without_sizes(inner) for inner in value] if isinstance(value, list) else value
-
-
-def _hash(value: Any) -> str:
-    """Return the hash of a value as dvc/utils/__init__.py (`dict_sha256`) takes it."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mlops_kit.artifacts.hashing import LISTING
+from mlops_kit.artifacts.objects import Objects
 from mlops_kit.artifacts.places import Place, Remote, is_digest, legacy_name, object_name, read_places
 from mlops_kit.artifacts.remote_runs import (
     costs_name,
@@ -21,7 +22,7 @@ from mlops_kit.artifacts.remote_runs import (
 from mlops_kit.artifacts.shelves import WORKERS, Shelf, is_whole, open_shelf, told
 from mlops_kit.errors import OutsideError
 from mlops_kit.outside.remote_objects import OnFile
-from mlops_kit.outside.whole_files import half_done, settle, sweep
+from mlops_kit.outside.whole_files import HALF_DONE, half_done, settle, sweep
 
 
 @dataclass
@@ -57,6 +58,7 @@ class RemoteStore:
         self._root = root
         self._cache: Place = places.cache
         self._remotes: list[Remote] = [other for other in [first, *others] if other and not other.versioned]
+        self._objects = Objects(root)
         self._on_file = on_file
         self._shelves: dict[str, Shelf] = {}
         self._silent: set[str] = set()
@@ -139,6 +141,7 @@ class RemoteStore:
                 if not is_whole(files[name], name):
                     self.fetched.damaged.append((remote.name, digests[name]))
                     return
+                self._objects.make_folder((self._cache.folder / name).parent)
                 settle(files[name], self._cache.folder / name)
                 self.fetched.objects += 1
                 self.fetched.bytes += size
@@ -158,8 +161,11 @@ class RemoteStore:
     def _prepare_cache(self) -> None:
         if self._prepared:
             return
-        with told(self._cache.folder), half_done(self._cache.folder) as probe:
-            probe.touch()
+        with told(self._cache.folder):
+            for folder in ((self._cache.folder / HALF_DONE).parent, self._cache.folder / HALF_DONE):
+                self._objects.make_folder(folder)
+            with half_done(self._cache.folder) as probe:
+                probe.touch()
             sweep(self._cache.folder)
         self._prepared = True
 
@@ -222,6 +228,7 @@ class RemoteStore:
     def _write(self, name: str, content: bytes) -> None:
         with half_done(self._cache.folder) as fresh:
             fresh.write_bytes(content)
+            self._objects.make_folder((self._cache.folder / name).parent)
             settle(fresh, self._cache.folder / name, mode=0o644)
 
 

@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-_HALF_DONE = "mlops-kit/tmp"
+HALF_DONE = "mlops-kit/tmp"
 _A_DAY = 86_400
 
 
 @contextmanager
 def half_done(folder: Path) -> Iterator[Path]:
     """Yield the path of a new file below `folder`, on the same file system; it is gone afterwards unless it was moved away."""
-    place = folder / _HALF_DONE
+    place = folder / HALF_DONE
     place.mkdir(parents=True, exist_ok=True)
     fresh = place / f"{_machine()}-{os.getpid()}-{uuid.uuid4().hex}"
     try:
@@ -52,7 +52,7 @@ def unfinished(target: Path, root: Path | None = None) -> Iterator[Path]:
 def sweep(folder: Path) -> None:
     """Remove what processes that are gone have left half done below `folder`."""
     with suppress(OSError):
-        for path in (folder / _HALF_DONE).iterdir():
+        for path in (folder / HALF_DONE).iterdir():
             machine, _, rest = path.name.rpartition("-")[0].rpartition("-")
             dead = machine == _machine() and rest.isdecimal() and not _is_alive(int(rest))
             if dead or path.stat().st_mtime < time.time() - _A_DAY:

@@ -10,18 +10,16 @@ from pathlib import Path
 
 from mlops_kit.artifacts.evidence import folder_files
 from mlops_kit.artifacts.inventory import Inventory, Recorded, read_inventory
+from mlops_kit.artifacts.objects import Objects
 from mlops_kit.artifacts.places import Places, object_name, read_places
 from mlops_kit.artifacts.remote_store import RemoteStore, complaint_of
 from mlops_kit.artifacts.shelves import is_whole, told
 from mlops_kit.artifacts.statcache import StatCache
-from mlops_kit.artifacts.store import read_settings
 from mlops_kit.artifacts.uploads import is_named
 from mlops_kit.errors import ExitCode, RefusedError, UsageError
 from mlops_kit.outside.dvc import checkout
 from mlops_kit.outside.whole_files import half_done, settle
 from mlops_kit.project.recompute import place_content
-
-_COPIES = frozenset({"copy", "reflink"})
 
 
 @dataclass(frozen=True)
@@ -109,6 +107,7 @@ class _Puller:
         self._on_file = on_file
         self._places: Places = read_places(root)
         self._inventory: Inventory = read_inventory(root)
+        self._objects = Objects(root)
 
     def pull(self) -> PullReport:
         wanted = self._choose()
@@ -279,23 +278,34 @@ class _Puller:
 
     def _place(self, whole: Sequence[_Wanted]) -> list[str]:
         """Bring outputs into the work tree, as links where the cache is set up for these; return their paths."""
-        paths = [item.out.path for item in whole]
-        if paths and self._is_for_dvc():
-            parts = [[f"{item.out.path}/{name}" for name in item.names] or [item.out.path] for item in whole]
+        programs = [item for item in whole if self._has_programs(item)]
+        if programs:
+            parts = [
+                [f"{item.out.path}/{name}" for name in item.names] or [item.out.path] for item in programs
+            ]
             checkout(self._root, [path for part in parts for path in part])
-            return paths
-        for item in whole:
-            for path in self._strangers(item):
-                (self._root / path).unlink()
-            for path, digest in self._files(item).items():
-                if not self._is(self._root / path, digest):
-                    place_content(digest, self._root / path, self._places.cache.find)
-            if item.out.is_folder:
-                (self._root / item.out.path).mkdir(parents=True, exist_ok=True)
-        return paths
+        with told(self._root):
+            for item in whole:
+                if item not in programs:
+                    self._place_files(item)
+        return [item.out.path for item in whole]
 
-    def _is_for_dvc(self) -> bool:
-        """Return whether DVC itself has to place files: as links, or as programs that can be run."""
-        links = set(read_settings(self._root).cache_types) - _COPIES
-        sources = {out.source for out in self._inventory.cached}
-        return bool(links) or any(b"isexec: true" in (self._root / source).read_bytes() for source in sources)
+    def _place_files(self, item: _Wanted) -> None:
+        for path in self._strangers(item):
+            (self._root / path).unlink()
+        for path, digest in self._files(item).items():
+            target = self._root / path
+            if self._is(target, digest):
+                continue
+            if target.is_dir() and not target.is_symlink():
+                shutil.rmtree(target)
+            if self._objects.home(digest).exists():
+                self._objects.link(digest, target)
+            else:  # in the layout of DVC before 3
+                place_content(digest, target, self._places.cache.find)
+        if item.out.is_folder:
+            (self._root / item.out.path).mkdir(parents=True, exist_ok=True)
+
+    def _has_programs(self, item: _Wanted) -> bool:
+        """Return whether the file that records an output has programs, which DVC has to place so that they can be run."""
+        return b"isexec: true" in (self._root / item.out.source).read_bytes()

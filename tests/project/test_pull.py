@@ -152,11 +152,11 @@ def test_remote_behind_http_gives_the_same(tiny: Path, served: Path) -> None:
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace stops it at a chosen moment")
-@pytest.mark.parametrize("nth", [1, 2])
-def test_pull_that_was_killed_goes_on_where_it_was(tiny: Path, tmp_path: Path, nth: int) -> None:
+@pytest.mark.parametrize(("call", "nth"), [("rename", 1), ("unlink", 2), ("unlink", 4)])
+def test_pull_that_was_killed_goes_on_where_it_was(tiny: Path, tmp_path: Path, call: str, nth: int) -> None:
     killed = subprocess.run(
-        ["strace", "-f", "-qq", "-o", str(tmp_path / "trace"), "-e", "trace=rename",
-         "-e", f"inject=rename:signal=SIGKILL:when={nth}", sys.executable, "-m", "mlops_kit", "pull", "--no-checkout"],
+        ["strace", "-f", "-qq", "-o", str(tmp_path / "trace"), "-e", f"trace={call}",
+         "-e", f"inject={call}:signal=SIGKILL:when={nth}", sys.executable, "-m", "mlops_kit", "pull", "--no-checkout"],
         cwd=tiny, env={**os.environ, "COLUMNS": "120"}, capture_output=True,
     )  # fmt: skip
     assert killed.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL)
