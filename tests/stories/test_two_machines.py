@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -22,7 +23,7 @@ from tests.support.http_store import http_store
 from tests.support.places import put_folder
 from tests.support.shapes import write
 from tests.support.tiny import dvc, objects
-from tests.support.world import edit, git
+from tests.support.world import edit, git, run_kit
 
 pytestmark = pytest.mark.slow
 
@@ -139,6 +140,32 @@ def test_what_one_machine_computed_another_does_not(machine: Path, tmp_path: Pat
     assert said.count("is cached - skipping run") == 2
     assert json.loads((other / "model/score.json").read_text()) == {"rate": 2}
     assert json.loads((other / "kept.json").read_text()) == {"rate": 2}
+
+
+def test_fresh_clone_runs_nothing_that_another_machine_ran(machine: Path, tmp_path: Path) -> None:
+    push(machine)
+    other = tmp_path / "b"
+    git(tmp_path, "clone", "-q", str(machine), str(other))
+    assert "nothing had to run, 0 from cache, 4 unchanged" in run_kit("run", "--pull", cwd=other).stdout
+    assert not (other / ".dvc/cache/files").exists()  # nothing has changed, and nothing was moved
+    edit(other / "params.yaml", "1", "2")
+    done = run_kit("run", "--pull", cwd=other).stdout
+    assert "nothing had to run, 2 from cache, 2 unchanged" in done
+    assert json.loads((other / "model/score.json").read_text()) == {"rate": 2}
+    assert sorted(path.read_text() for path in (other / "model/parts").iterdir()) == ["2 0", "2 1", "2 2"]
+    assert not (other / "local.txt").exists()
+
+
+def test_object_that_rotted_on_the_remote_makes_its_stage_run_again(machine: Path, tmp_path: Path) -> None:
+    push(machine)
+    wrong = tmp_path / "store" / object_name(hashlib.md5(b"2 0").hexdigest())
+    wrong.chmod(0o644)
+    wrong.write_text("7 0")
+    other = tmp_path / "b"
+    git(tmp_path, "clone", "-q", str(machine), str(other))
+    edit(other / "params.yaml", "1", "2")
+    assert "2 from cache" not in run_kit("run", "--pull", cwd=other).stdout
+    assert (other / "model/parts/0.txt").read_text() == "2 0"
 
 
 def test_outputs_go_where_they_are_said_to_go_and_nowhere_else(machine: Path, tmp_path: Path) -> None:
