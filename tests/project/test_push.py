@@ -172,6 +172,6 @@ def test_wrong_bytes_from_a_remote_without_verify_are_loud(tiny: Path, remote: P
     assert dvc(tiny, "pull").returncode == 0  # the lie
     done = run_kit("run", cwd=tiny, check=False)
     assert done.returncode == 8
-    assert "data/model.txt is not what dvc.lock records" in done.stderr
+    assert "data/model.txt is damaged in the cache" in done.stderr
     run_kit("fsck", "--remote", "--repair", cwd=tiny)  # by running the stage: no other copy is left
     run_kit("run", cwd=tiny)
