@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from mlops_kit.artifacts.kinds import KINDS, Kind
 from mlops_kit.errors import SpecError
 from mlops_kit.generate.packages import Packages, UsedPackages, find_packages, python_version
-from mlops_kit.spec.model import Lifecycle, StepUse
+from mlops_kit.spec.model import Lifecycle, StepResources, StepUse
 from mlops_kit.steps.catalog import CATALOG, module_file
 from mlops_kit.steps.closure import Folders, ImportClosure, find_closure, imported_modules, merge_closures
 from mlops_kit.steps.contract import StepContract, read_contract
@@ -52,6 +52,8 @@ class Stage:
     """What its step's file imports; None for built-in steps and commands."""
     used: UsedPackages | None = None
     """What its imports come to; None for a command."""
+    resources: Mapping[str, Any] = field(default_factory=dict)
+    """What it needs while it runs, as far as mlops.yaml says so."""
 
     @property
     def is_python(self) -> bool:
@@ -118,6 +120,13 @@ def resolve_step(root: Path, stage: str, uses: str) -> tuple[str, Path, bool]:
     )
 
 
+def _hints(use: StepUse) -> dict[str, Any]:
+    """Return the resources that differ from what every stage has."""
+    usual = StepResources()
+    named = {one.name: getattr(use.resources, one.name) for one in fields(usual)}
+    return {name: value for name, value in named.items() if value != getattr(usual, name)}
+
+
 @dataclass(frozen=True)
 class _Planner:
     sources: Sources
@@ -162,6 +171,7 @@ class _Planner:
             packages=used.names,
             code=code,
             used=used,
+            resources=_hints(use),
         )
 
     def _command(self, name: str, use: StepUse, owner: str) -> Stage:
@@ -188,6 +198,7 @@ class _Planner:
             contract=None,
             packages=(),
             code=code,
+            resources=_hints(use),
         )
 
     def _closure(self, files: Sequence[str], cmd: str = "") -> ImportClosure:

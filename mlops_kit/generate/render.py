@@ -61,8 +61,11 @@ def _stage(stage: Stage) -> dict[str, Any]:
         items = [_output(output) for output in stage.outputs if output.kind.section == section]
         if items:
             entry[section] = items
-    if stage.owner:
-        entry["meta"] = {"owner": stage.owner}
+    meta: dict[str, Any] = {"owner": stage.owner} if stage.owner else {}
+    if stage.resources:
+        meta["mlops-kit"] = dict(stage.resources)
+    if meta:
+        entry["meta"] = meta
     return entry
 
 

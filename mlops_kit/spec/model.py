@@ -106,6 +106,18 @@ class Ci:
 
 
 @dataclass(frozen=True)
+class StepResources:
+    """What a stage needs while it runs, so that `mlops-kit run -j` does not start more at once than the machine holds."""
+
+    cpu: float = 1.0
+    """Processors that it keeps busy."""
+    memory: str = ""
+    """Memory that it needs at most, such as `512M` or `8G`; what earlier runs needed if empty."""
+    group: str = ""
+    """Stages of the same group never run side by side: one GPU, one database."""
+
+
+@dataclass(frozen=True)
 class StepUse:
     """One stage: either `uses` (a step function) or `cmd` (any program)."""
 
@@ -130,6 +142,8 @@ class StepUse:
     environment: tuple[str, ...] = ()
     """Environment variables that the stage gets beside the fixed ones: credentials, addresses. Their values are recorded nowhere and no change
     of them reruns the stage; what changes a result belongs in params.yaml."""
+    resources: StepResources = field(default_factory=StepResources)
+    """What it needs while it runs."""
     network: bool = False
     """Whether the stage may use the network; without it a connection is reported, and refused by `run --hermetic`."""
 

@@ -63,3 +63,13 @@ def test_stage_that_asks_for_more_than_there_is_runs_alone() -> None:
     assert room.fits(Resources(16.0, 1 << 40))
     room.take("a", Resources(16.0))
     assert not room.fits(Resources())
+
+
+def test_hints_of_mlops_yaml_reach_the_pipeline_file() -> None:
+    from mlops_kit.generate.plan import _hints
+    from mlops_kit.spec.model import StepResources, StepUse
+
+    hints = _hints(StepUse(cmd="x", resources=StepResources(cpu=2, memory="8G", group="gpu")))
+    assert hints == {"cpu": 2, "memory": "8G", "group": "gpu"}
+    assert _hints(StepUse(cmd="x")) == {}
+    assert read_resources(stage({"mlops-kit": hints})) == Resources(2.0, 8 << 30, "gpu")
