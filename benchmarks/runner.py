@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 KIT = [sys.executable, "-m", "mlops_kit", "run"]
@@ -190,7 +191,7 @@ def growth(folder: Path, counts: Sequence[int]) -> None:
         rows.append((count, first, again))
         print(f"{count:6} stages   first run {first:7.2f} s   nothing changed {again:6.2f} s", flush=True)
         shutil.rmtree(root)
-    for (fewer, first, again), (more, later, later_again) in zip(rows, rows[1:], strict=False):
+    for (fewer, first, again), (more, later, later_again) in pairwise(rows):
         span = more - fewer
         print(
             f"{fewer:6} to {more:5}: {1000 * (later - first) / span:6.2f} ms a stage that runs, "

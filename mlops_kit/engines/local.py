@@ -37,7 +37,6 @@ class LocalEngine:
     def __init__(self, children: Children) -> None:
         self._children = children
         self._running: dict[str, _Running] = {}
-        self._shell = users_shell()
 
     def start(self, task: StageTask) -> None:
         """Begin with the first command of `task`."""
@@ -82,10 +81,11 @@ class LocalEngine:
     def _next(self, running: _Running) -> None:
         task = running.task
         command = task.commands[running.done]
+        shell = users_shell(task.environment)
         words = bare = None
         if os.name != "nt" and (words := python_program(command)) is not None:
-            bare = shell_environment(task.environment, folder=task.folder, shell=self._shell)
-        argv = shell_arguments(self._shell, command)
+            bare = shell_environment(task.environment, folder=task.folder, shell=shell)
+        argv = shell_arguments(shell, command)
         self._children.start(task.stage, Program(argv, task.folder, task.environment, words, bare))
 
     def cancel(self, stages: Collection[str]) -> None:

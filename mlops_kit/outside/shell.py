@@ -23,9 +23,9 @@ def plain_options(shell: str) -> list[str]:
     return _PLAIN.get(Path(shell).name.lower(), [])
 
 
-def users_shell() -> str:
+def users_shell(environment: Mapping[str, str]) -> str:
     """Return the shell that DVC runs commands with: the user's own; empty on Windows, where it is the system's."""
-    return (os.environ.get("SHELL") or "/bin/sh") if os.name != "nt" else ""
+    return (environment.get("SHELL") or "/bin/sh") if os.name != "nt" else ""
 
 
 def shell_arguments(shell: str, command: str) -> list[str] | str:
