@@ -20,6 +20,7 @@ from mlops_kit.engines.watching import Overheard, Watcher, Watchers
 from mlops_kit.errors import ExitCode, UsageError
 from mlops_kit.outside.dvc import ReproResult, StageEvent, reproduce
 from mlops_kit.outside.run_lock import hold_run
+from mlops_kit.project.overlaps import Overlaps
 from mlops_kit.spec.names import LIFECYCLE
 from mlops_kit.steps.watch.mode import MODE, WatchMode
 
@@ -129,8 +130,11 @@ def _run(root: Path, options: RunOptions, heard: Watcher, lock: int) -> RunRepor
     shown = prepare_run(root)
     quiet = () if options.force else accept_quiet_edits(root, allow_missing=options.pull)
     started = time.time_ns()
-    repro = _reproduce(root, options, variables, heard, lock)
-    hidden = {} if variables[MODE] == WatchMode.OFF else _hidden_inputs(root, repro, since=started)
+    overlaps = Overlaps()
+    repro = _reproduce(root, options, variables, Watchers((overlaps, heard)), lock)
+    hidden: Mapping[str, tuple[Finding, ...]] = {}
+    if variables[MODE] != WatchMode.OFF:
+        hidden = overlaps.own_findings(root, _hidden_inputs(root, repro, since=started))
     if repro.code != 0:
         return RunReport(repro, regenerated, {}, (), hidden, shown, quiet)
     confirm = confirm_run if ours else check_run
