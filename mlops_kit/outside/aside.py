@@ -122,7 +122,17 @@ def _bring_back(root: Path, folder: Path) -> list[str]:
     _remove(done)
     folder.rename(done)
     _remove(done)
+    if _is_full(root):
+        _remove(root / FAILED / folder.name)
     return [listed["stage"]]
+
+
+def _is_full(root: Path) -> bool:
+    """Return whether the disk has no room for what a failed command has left: often that is what has filled it."""
+    with suppress(OSError):
+        usage = shutil.disk_usage(root / ".dvc")
+        return usage.free < usage.total // 50
+    return False
 
 
 def _restore(root: Path, folder: Path, number: int, path: str, *, had: bool) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlops_kit.outside import aside as module
@@ -137,6 +138,7 @@ OLD = {"out/a.txt": "old", "out/b.txt": "old", "score.json": "old"}
 NEW = {"out/a.txt": "new", "score.json": "new", "fresh.txt": "new"}
 
 
+@settings(deadline=None)  # hundreds of files, on machines of any speed
 @given(point=st.integers(0, 40), succeeds=st.booleans())
 def test_stop_at_any_point_leaves_the_old_outputs_or_the_new_ones(
     tmp_path_factory: pytest.TempPathFactory, point: int, succeeds: bool
@@ -190,3 +192,11 @@ def test_partial_outputs_of_the_last_failure_alone_are_kept(tmp_path: Path) -> N
 def test_folders_of_outputs_exist_whichever_stage_is_first(tmp_path: Path) -> None:
     Aside(tmp_path).put("train", ["deep/in/out.txt"])
     assert (tmp_path / "deep/in").is_dir()
+
+
+def test_partial_outputs_do_not_stay_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(1000, 990, 10))
+    Aside(tmp_path).put("train", ["out.txt"])
+    write(tmp_path, {"out.txt": "half"})
+    Aside(tmp_path).bring_back("train")
+    assert not failed_outputs(tmp_path, "train").exists()
