@@ -12,17 +12,25 @@ import json
 import os
 import shutil
 import stat
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+try:
+    import fcntl
+except ModuleNotFoundError:  # Windows, where nothing runs warm
+    fcntl = None  # type: ignore[assignment]
+
 PLACE = Path(".dvc/tmp/mlops-kit/aside")
 FAILED = Path(".dvc/tmp/mlops-kit/failed")
+PROGRAMS = Path(".dvc/tmp/mlops-kit/programs.lock")
 _LIST = "list.json"
 _DONE = ".done"
 _UNREADABLE = ".unreadable"
+_ENDED_WITHIN = 15.0
 
 
 class Aside:
@@ -90,6 +98,8 @@ def recover(root: Path) -> tuple[str, ...]:
         names = sorted(os.listdir(root / PLACE))  # noqa: PTH208 - nearly always nothing, on every run
     except OSError:
         return ()
+    if names:
+        _wait_for_programs(root)
     stages = []
     for name in names:
         folder = root / PLACE / name
@@ -98,6 +108,42 @@ def recover(root: Path) -> tuple[str, ...]:
         elif not name.endswith(_UNREADABLE):
             stages += _bring_back(root, folder)
     return tuple(stages)
+
+
+def announce_programs(folder: Path) -> tuple[int, ...]:
+    """Return a descriptor for a process below which programs of stages run, for the project around `folder`; empty without one.
+
+    As long as that process has it open, `recover` waits: a program that is being ended may still write.
+    """
+    root = next(
+        (home for home in (folder.absolute(), *folder.absolute().parents) if (home / ".dvc").is_dir()), None
+    )
+    if root is None or fcntl is None:
+        return ()
+    with suppress(OSError):
+        (root / PROGRAMS).parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(root / PROGRAMS, os.O_RDWR | os.O_CREAT, 0o666)
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return (descriptor,)
+    return ()
+
+
+def _wait_for_programs(root: Path) -> None:
+    deadline = time.monotonic() + _ENDED_WITHIN
+    with suppress(OSError):
+        descriptor = os.open(root / PROGRAMS, os.O_RDWR)
+        while time.monotonic() < deadline and not _is_alone(descriptor):
+            time.sleep(0.02)
+        os.close(descriptor)
+
+
+def _is_alone(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (OSError, AttributeError):
+        return fcntl is None
+    return True
 
 
 def failed_outputs(root: Path, stage: str) -> Path:

@@ -134,6 +134,7 @@ class GuardedChildren:
 
     def start(self, key: str, program: Program) -> None:
         """Start a program, warm where that can be."""
+        self._open_warden()
         read, write = os.pipe()
         os.set_blocking(read, False)
         self._running[key] = running = _Running(read, program=program)
@@ -144,6 +145,14 @@ class GuardedChildren:
                 self._start_cold(key, running, program, write)
         finally:
             os.close(write)
+
+    def _open_warden(self) -> None:
+        """Have a warden for warm programs as well: old outputs have to come back when we are killed, whatever ran."""
+        from mlops_kit.outside.warded import Warded
+
+        if self._warded is None:
+            self._warded = Warded(self._root, self._lock)
+            self._selector.register(self._warded.fileno(), selectors.EVENT_READ)
 
     def _start_warm(self, key: str, running: _Running, program: Program, write: int) -> bool:
         if self._warm is None or program.words is None or program.bare_env is None:
@@ -156,11 +165,7 @@ class GuardedChildren:
         return True
 
     def _start_cold(self, key: str, running: _Running, program: Program, write: int) -> None:
-        from mlops_kit.outside.warded import Warded
-
-        if self._warded is None:
-            self._warded = Warded(self._root, self._lock)
-            self._selector.register(self._warded.fileno(), selectors.EVENT_READ)
+        assert self._warded is not None
         assert not isinstance(program.argv, str)
         try:
             running.pid = self._warded.start(program.argv, cwd=program.cwd, env=program.env, output=write)

@@ -21,6 +21,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from mlops_kit.outside.aside import announce_programs
 from mlops_kit.outside.child import Ended
 from mlops_kit.outside.tree import descendants
 
@@ -134,6 +135,7 @@ class WarmServer:
         # The warden is a Python too, and adds a locale to its environment where there is none.
         plain = [] if "LC_CTYPE" in environment else ["env", "-u", "LC_CTYPE"]
         command = [*plain, python, "-c", _BOOT, str(_SERVER), str(_FORK), "0", *preload]
+        told = announce_programs(folder)
         try:
             # Fd 1 is the socket: the warden hands on the first three descriptors alone.
             self._process = subprocess.Popen(
@@ -145,6 +147,8 @@ class WarmServer:
             self._control.close()
         finally:
             theirs.close()
+            for descriptor in told:
+                os.close(descriptor)
         self._control.setblocking(False)
         self._open = self._process is not None
 

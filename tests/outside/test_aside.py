@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlops_kit.outside import aside as module
-from mlops_kit.outside.aside import FAILED, PLACE, Aside, failed_outputs, recover
+from mlops_kit.outside.aside import FAILED, PLACE, Aside, announce_programs, failed_outputs, recover
 from tests.support.shapes import write
 
 
@@ -200,3 +202,16 @@ def test_partial_outputs_do_not_stay_on_a_full_disk(tmp_path: Path, monkeypatch:
     write(tmp_path, {"out.txt": "half"})
     Aside(tmp_path).bring_back("train")
     assert not failed_outputs(tmp_path, "train").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="nothing runs warm there")
+def test_recovery_waits_until_nothing_can_write_any_more(tmp_path: Path) -> None:
+    write(tmp_path, {".dvc/config": "", "out.txt": "old"})
+    Aside(tmp_path).put("train", ["out.txt"])
+    (told,) = announce_programs(tmp_path / "deep")
+    # As a program below a warm process, which writes before it is gone.
+    late = "import os, sys, time; time.sleep(0.3); open(sys.argv[1], 'w').write('late'); os._exit(0)"
+    with subprocess.Popen([sys.executable, "-c", late, str(tmp_path / "out.txt")], pass_fds=[told]):
+        os.close(told)
+        assert recover(tmp_path) == ("train",)
+    assert (tmp_path / "out.txt").read_text() == "old"
