@@ -1,4 +1,4 @@
-"""Commands are stopped, or get errors from the disk, at points spread over all their system calls that change something.
+"""Commands are stopped, or get errors from the disk, at points spread over all their calls that change something.
 
-`python -m tests.support.crash --help`. Linux with strace.
+`python -m tests.support.crash --help`. `run` is hit below strace (Linux), `push` and `pull`, which work in threads, through the audit events of Python.
 """

@@ -68,7 +68,7 @@ def _hit(name: str, folder: Path, number: int, share: str) -> int:
     wrong = [trial for trial in done if trial.wrong]
     codes = Counter(trial.code for trial in done)
     print(
-        f"{name}: {len(done)} hits, {len(wrong)} with a fault, exit codes {dict(codes)}, {time.monotonic() - start:.0f} s",
+        f"{name}: {len(done)} hits ({sum(trial.struck for trial in done)} struck), {len(wrong)} with a fault, exit codes {dict(codes)}, {time.monotonic() - start:.0f} s",
         flush=True,
     )
     return len(wrong)

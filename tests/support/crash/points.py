@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import shutil
 import subprocess
@@ -17,10 +19,12 @@ FILES = (
 )  # fmt: skip
 PROCESSES = ("clone", "clone3", "fork", "vfork", "sendmsg")
 FAULTS = ("signal=SIGKILL", "signal=SIGTERM", "error=ENOSPC", "error=EIO")
+_HOOK = Path(__file__).with_name("hook")
+_STRUCK = re.compile(r"\(INJECTED\)|--- SIGTERM|killed by SIG(KILL|TERM)")
 STUCK = 1000
 """In place of the exit code of a command that does not end."""
 STUCK_SECONDS = 180
-_CALL = re.compile(r"^(?:(?P<pid>\d+) +)?(?P<name>\w+)\((?P<rest>.*)$")
+_CALL = re.compile(r"^(?P<name>\w+)\((?P<rest>.*)$")
 _CHANGES = re.compile(r"O_CREAT|O_TRUNC|O_WRONLY|O_RDWR")
 
 
@@ -47,6 +51,8 @@ class Hit:
 
     code: int
     said: str
+    struck: bool = False
+    """Whether the point was reached."""
 
 
 def traced(
@@ -55,17 +61,26 @@ def traced(
     env: Mapping[str, str],
     *,
     log: Path,
-    follow: bool,
+    threads: bool,
     point: Point | None = None,
 ) -> Hit:
-    """Run a command below strace, hit at `point`; with `follow` the threads and processes that it starts as well."""
+    """Run a command, hit at `point`: below strace, or with `threads` by a hook in its Python (`hook/`), which knows its threads."""
+    if threads:
+        asked = [point.count if point else 0, point.fault if point else "", str(cwd.parent), str(log)]
+        path = os.pathsep.join([str(_HOOK), env["PYTHONPATH"]] if env.get("PYTHONPATH") else [str(_HOOK)])
+        return _finish(
+            command, cwd, {**env, "PYTHONPATH": path, "MLOPS_KIT_CRASH_AT": json.dumps(asked)}, log, point
+        )
     calls = point.call if point else ",".join((*FILES, *PROCESSES))
-    args = [shutil.which("strace") or "strace", "-qq", "-s", "200", "-o", str(log), "-e", f"trace={calls}"]
-    args += ["-f", "--seccomp-bpf"] if follow else []
+    args = [shutil.which("strace") or "strace", "-q", "-s", "200", "-o", str(log), "-e", f"trace={calls}"]
     args += ["-e", f"inject={point.call}:{point.fault}:when={point.count}"] if point else ["-y"]
+    return _finish([*args, *command], cwd, env, log, point)
+
+
+def _finish(command: Sequence[str], cwd: Path, env: Mapping[str, str], log: Path, point: Point | None) -> Hit:
     with log.with_suffix(".out").open("w+b") as out:  # a file and no pipe, which an orphan would keep open
         process = subprocess.Popen(
-            [*args, *command], cwd=cwd, env=dict(env), stdout=out, stderr=out, stdin=subprocess.DEVNULL
+            command, cwd=cwd, env=dict(env), stdout=out, stderr=out, stdin=subprocess.DEVNULL
         )
         try:
             code = process.wait(STUCK_SECONDS)
@@ -74,7 +89,11 @@ def traced(
             process.wait()
             code = STUCK
         out.seek(0)
-        return Hit(code, out.read().decode("utf-8", "replace"))
+        said = out.read().decode("utf-8", "replace")
+    struck = (
+        point is not None and _STRUCK.search(log.read_text(encoding="utf-8", errors="replace")) is not None
+    )
+    return Hit(code, said, struck)
 
 
 def spread(log: Path, places: Sequence[Path], number: int) -> list[Point]:
@@ -86,7 +105,7 @@ def spread(log: Path, places: Sequence[Path], number: int) -> list[Point]:
     points, faults = [], cycle(range(len(FAULTS)))
     for turn, (name, count, where) in enumerate(wanted):
         kind = (next(faults) + turn // len(found)) % len(FAULTS)
-        fault = FAULTS[kind] if name in FILES else FAULTS[kind % 2]
+        fault = FAULTS[kind % 2] if name in PROCESSES else FAULTS[kind]
         points.append(Point(name, count, fault, where))
     return points
 
@@ -97,21 +116,17 @@ def count_calls(log: Path, places: Sequence[Path]) -> int:
 
 
 def _calls(log: Path, places: tuple[str, ...]) -> Iterator[tuple[str, int, str]]:
-    counts: Counter[tuple[str, str]] = Counter()
-    seen: set[tuple[str, int]] = set()
-    for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
+    counts: Counter[str] = Counter()
+    for number, line in enumerate(log.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+        if "\t" in line:  # of the hook, which writes down nothing else
+            yield line.partition("\t")[0], number, line.partition("\t")[2][:120]
+            continue
         if (call := _CALL.match(line)) is None:
             continue
         name, rest = call["name"], call["rest"]
-        counts[(call["pid"] or "", name)] += 1
-        number = counts[(call["pid"] or "", name)]
+        counts[name] += 1
         if name == "openat" and not _CHANGES.search(rest):
             continue
-        near = (
-            name in PROCESSES
-            or any(place in rest for place in places)
-            or re.match(r'(AT_FDCWD[^,]*, )?"[^/]', rest)
-        )
-        if near and (name, number) not in seen:
-            seen.add((name, number))
-            yield name, number, rest[:90]
+        relative = re.match(r'(AT_FDCWD[^,]*, )?"[^/]', rest)
+        if name in PROCESSES or any(place in rest for place in places) or relative:
+            yield name, counts[name], rest[:120]

@@ -33,14 +33,14 @@ class Command:
     args: tuple[str, ...]
     build: Callable[[Path], Path]
     """Makes the project in which it has work to do."""
-    follow: bool
-    """Whether its threads and what it starts are hit as well."""
+    threads: bool
+    """Whether it works in several threads."""
 
 
 COMMANDS = {
-    "run": Command("run", ("run",), build, follow=False),
-    "push": Command("push", ("push",), build_unpushed, follow=True),
-    "pull": Command("pull", ("pull",), build_clone, follow=True),
+    "run": Command("run", ("run",), build, threads=False),
+    "push": Command("push", ("push",), build_unpushed, threads=True),
+    "pull": Command("pull", ("pull",), build_clone, threads=True),
 }
 
 
@@ -52,6 +52,8 @@ class Trial:
     code: int
     wrong: tuple[str, ...]
     said: str
+    struck: bool
+    """Whether the point was reached; calls of threads are not always the same in number."""
 
 
 class Trials:
@@ -89,7 +91,7 @@ class Trials:
         if hit.code == 0 and (other := unlike(look(self._place), self.after)):
             wrong.append(f"exit code 0, but {other}")
         wrong += self._again()
-        return Trial(point, hit.code, tuple(wrong), hit.said)
+        return Trial(point, hit.code, tuple(wrong), hit.said, hit.struck)
 
     def _again(self) -> list[str]:
         done = subprocess.run(
@@ -119,7 +121,7 @@ class Trials:
             self._place / "project",
             environment(),
             log=self._log if point is None else self._log.with_name("hit.log"),
-            follow=self._command.follow,
+            threads=self._command.threads,
             point=point,
         )
 
