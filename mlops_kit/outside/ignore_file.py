@@ -25,6 +25,7 @@ class IgnoreFiles:
             git.configured_path(root, "core.excludesFile") or _user_file(),
         ]
         self._rules: Any = None
+        self._files: dict[str, tuple[tuple[int, int] | None, dict[str, None]]] = {}
 
     def tracks(self, path: str) -> bool:
         """Return whether git tracks `path` (relative to the root) or something in it."""
@@ -32,22 +33,32 @@ class IgnoreFiles:
 
     def ignore(self, path: str) -> str:
         """See to it that git ignores `path`; return the .gitignore that got a line for it, empty when none had to."""
-        if self._covers(self._prefix + path):
-            return ""
         folder, name = posixpath.split(path)
-        file = self._root / folder / ".gitignore"
+        file = posixpath.join(folder, ".gitignore")
         line = "/" + "".join(f"\\{sign}" if sign in _SPECIAL else sign for sign in name)
-        text = file.read_text(encoding="utf-8") if file.exists() else ""
-        if f"{line}\n" not in text.splitlines(keepends=True):
-            start = "\n" if text and not text.endswith("\n") else ""
-            with file.open("a", encoding="utf-8", newline="\n") as stream:
-                stream.write(f"{start}{line}\n")
-        self._rules = None
-        return posixpath.join(folder, ".gitignore")
+        lines = self._lines_of(file)
+        known = f"{line}\n" in lines
+        if (known and not any(other.startswith("!") for other in lines)) or self._covers(self._prefix + path):
+            return ""
+        if not known:
+            end = next(reversed(lines), "\n")[-1:]
+            with (self._root / file).open("a", encoding="utf-8", newline="\n") as stream:
+                stream.write(f"{'' if end == chr(10) else chr(10)}{line}\n")
+            # What is ignored by this line is the output alone, which nobody asks for again: the rules need not be read again.
+            lines[f"{line}\n"] = None
+            self._files[file] = (_stamp(self._root / file), lines)
+        return file
 
-    def forget(self) -> None:
-        """Read the files again: a command may have written one."""
-        self._rules = None
+    def _lines_of(self, file: str) -> dict[str, None]:
+        """Return the lines of a .gitignore as they are now; the rules are read again when somebody else has changed it."""
+        stamp = _stamp(self._root / file)
+        known = self._files.get(file)
+        if known is None or known[0] != stamp:
+            if known is not None:
+                self._rules = None
+            text = (self._root / file).read_text(encoding="utf-8") if stamp else ""
+            known = self._files[file] = (stamp, dict.fromkeys(text.splitlines(keepends=True)))
+        return known[1]
 
     def _covers(self, path: str) -> bool:
         # As DVC asks: by the files alone, whatever the index has, and of a folder as of a file.
@@ -57,6 +68,14 @@ class IgnoreFiles:
             known = [IgnoreFilter.from_path(file) for file in self._global if file.is_file()]
             self._rules = IgnoreFilterManager(str(self._top), known, False)
         return bool(self._rules.is_ignored(path))
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns
 
 
 def _user_file() -> Path:

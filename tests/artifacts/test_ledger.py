@@ -25,7 +25,7 @@ CHOSEN = ("folders", "metrics and plots", "params of many kinds", "persist", "ha
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of a library of DVC
 @pytest.mark.parametrize("name", CHOSEN)
 def test_files_are_the_same_as_those_of_dvc(name: str, tmp_path: Path) -> None:
-    assert list(differences(BY_NAME[name], tmp_path, run_serially)) == []
+    assert list(differences(BY_NAME[name], tmp_path, {"ledger": run_serially})) == []
 
 
 def test_corpus_has_many_pipelines_with_names_of_their_own() -> None:

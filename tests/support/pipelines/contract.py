@@ -6,7 +6,7 @@ import hashlib
 import os
 import stat
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,8 @@ from pathlib import Path
 from tests.support.pipelines.case import Case, steps, write
 
 Runner = Callable[[Path], object]
-_SKIPPED = {".git", "tmp"}
+_SKIPPED = {"tmp"}
+_OURS = {".git", ".mlops", "mlops-kit", "__pycache__"}
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Difference:
     """One thing that is not the same."""
 
     case: str
+    runner: str
     step: str
     path: str
     expected: str
@@ -50,18 +52,39 @@ def run_dvc(root: Path, *args: str) -> None:
         raise AssertionError(f"dvc {' '.join(args) or 'repro'} ended with {code} in {root}")
 
 
-def differences(case: Case, folder: Path, run: Runner) -> Iterator[Difference]:
-    """Yield what differs after each step between DVC and `run`."""
-    theirs, ours = prepare(case, folder / "dvc"), prepare(case, folder / "kit")
+def differences(case: Case, folder: Path, runners: Mapping[str, Runner]) -> Iterator[Difference]:
+    """Yield what differs after each step between DVC and each of `runners` (name -> what brings pipelines up to date)."""
+    names = ["dvc", *(name for name in runners)]
+    roots = {name: prepare(case, folder / name) for name in names}
     for label, edit in steps(case):
-        for root in (theirs, ours):
+        for root in roots.values():
             edit(root)
-        run_dvc(theirs)
-        run(ours)
-        expected, found = snapshot(folder / "dvc"), snapshot(folder / "kit")
-        for path in sorted({*expected, *found}):
-            if expected.get(path) != found.get(path):
-                yield Difference(case.name, label, path, expected.get(path, "-"), found.get(path, "-"))
+        run_dvc(roots["dvc"])
+        expected = snapshot(folder / "dvc")
+        for name, run in runners.items():
+            run(roots[name])
+            found = snapshot(folder / name)
+            for path in sorted({*expected, *found}):
+                if expected.get(path) != found.get(path):
+                    yield Difference(
+                        case.name, name, label, path, expected.get(path, "-"), found.get(path, "-")
+                    )
+    for name in runners:
+        if state := status(roots[name]):
+            yield Difference(case.name, name, "dvc status", "", "{}", state)
+
+
+def status(root: Path) -> str:
+    """Return what DVC says has changed, apart from stages that always do; empty when nothing."""
+    from dvc.repo import Repo
+
+    with Repo(str(root)) as repo, chdir(root):
+        found = {
+            name: said
+            for name, said in repo.status().items()
+            if said != ["always changed"] and "frozen" not in name
+        }
+    return str(found) if found else ""
 
 
 def snapshot(folder: Path) -> dict[str, str]:
@@ -69,7 +92,7 @@ def snapshot(folder: Path) -> dict[str, str]:
     found: dict[str, str] = {}
     for here, folders, files in os.walk(folder):
         inside_dvc = Path(here).name == ".dvc"
-        folders[:] = [name for name in folders if name != ".git" and not (inside_dvc and name in _SKIPPED)]
+        folders[:] = [name for name in folders if name not in _OURS and not (inside_dvc and name in _SKIPPED)]
         for name in (*folders, *files):
             path = Path(here, name)
             state = path.lstat()

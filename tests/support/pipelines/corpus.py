@@ -22,6 +22,17 @@ shared: &s [1, 2]
 same: *s
 many: [1.0e+3, 1e400, -0.0, 0x1F, 012, .inf, 123456789.123456789, 1e22, 'é', "a\tb", '- x', 'a: b']
 """
+TOOL = """\
+import json, os, sys
+import yaml
+value = {"argv": sys.argv, "raw": open("raw.txt").read(), "params": yaml.safe_load(open("params.yaml"))}
+value["stage"] = os.environ["DVC_STAGE"]
+json.dump(value, open(sys.argv[2], "w"), sort_keys=True)
+"""
+JOIN = """\
+import json, sys
+json.dump({str(n): len(open(name).read()) for n, name in enumerate(sys.argv[1:])}, open("m.json", "w"))
+"""
 
 
 def _stages(text: str) -> str:
@@ -286,6 +297,25 @@ join:
         "make:\n  cmd: mkdir -p d && cp raw.txt d/x && cp raw.txt d/x.tmp\n  deps: [raw.txt]\n  outs: [d]\nuse:\n  cmd: cat in/a > u\n  deps: [in]\n  outs: [u]",
         files={".dvcignore": "*.tmp\n", "in/a": "a\n", "in/b.tmp": "b\n"},
         edits={"ignored file": writing("in/b.tmp", "c\n")},
+    ),
+    _case(
+        "python stages",
+        """
+each:
+  foreach: [a, b, c]
+  do:
+    cmd: python tool.py ${item} o-${item}.json
+    deps: [tool.py, raw.txt]
+    params: [train]
+    outs: ['o-${item}.json']
+join:
+  cmd: python -m pack.join o-a.json o-b.json o-c.json
+  deps: [pack/join.py, o-a.json, o-b.json, o-c.json]
+  metrics: [m.json: {cache: false}]
+""",
+        files={"tool.py": TOOL, "pack/__init__.py": "", "pack/join.py": JOIN},
+        only=("no change", "changed dep", "reverted dep", "lost output"),
+        lost="o-b.json",
     ),
     _case(
         "same content",
