@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,11 +15,12 @@ from tests.support.pipelines.case import Case
 from tests.support.pipelines.contract import differences, prepare
 from tests.support.pipelines.corpus import CASES
 from tests.support.pipelines.loop import run_serially
+from tests.support.pipelines.runners import RUNNERS, with_this_python
 from tests.support.world import git
 
 BY_NAME = {case.name: case for case in CASES}
 # What the other parts of the corpus are made of; `python -m tests.support.pipelines` runs all of it.
-CHOSEN = ("folders", "metrics and plots", "params of many kinds", "persist", "hard links", "several files")
+CHOSEN = ("folders", "metrics and plots", "params of many kinds", "persist", "hard links")
 
 
 @pytest.mark.slow
@@ -26,6 +28,18 @@ CHOSEN = ("folders", "metrics and plots", "params of many kinds", "persist", "ha
 @pytest.mark.parametrize("name", CHOSEN)
 def test_files_are_the_same_as_those_of_dvc(name: str, tmp_path: Path) -> None:
     assert list(differences(BY_NAME[name], tmp_path, {"ledger": run_serially})) == []
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of a library of DVC
+@pytest.mark.parametrize("name", ["commands", "python stages"])
+def test_runs_side_by_side_leave_the_same_files(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", with_this_python())
+    runners = {way: RUNNERS[way] for way in ("-j1 cold", "-j8 warm")}
+    case = replace(BY_NAME[name], only=("changed dep",))
+    assert list(differences(case, tmp_path, runners)) == []
 
 
 def test_corpus_has_many_pipelines_with_names_of_their_own() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 import time
@@ -11,13 +12,13 @@ from pathlib import Path
 from tests.support.pipelines.case import steps
 from tests.support.pipelines.contract import differences
 from tests.support.pipelines.corpus import CASES
-from tests.support.pipelines.runners import RUNNERS, python_first
+from tests.support.pipelines.runners import RUNNERS, with_this_python
 
 
 def main() -> int:
     """Print a table; return 1 when something differs."""
     warnings.simplefilter("ignore")
-    python_first()
+    os.environ["PATH"] = with_this_python()
     wanted = [word for word in sys.argv[1:] if not word.startswith("--only=")]
     chosen = [word.removeprefix("--only=") for word in sys.argv[1:] if word.startswith("--only=")]
     runners = {name: run for name, run in RUNNERS.items() if not chosen or name in chosen}

@@ -101,6 +101,10 @@ def snapshot(folder: Path) -> dict[str, str]:
             if path.is_symlink():
                 found[key] = f"link to {os.readlink(path).replace(str(folder), '')}"
             elif path.is_dir():
+                if name == "cache" and os.listdir(path) == [
+                    "mlops-kit"
+                ]:  # what stages cost; DVC kept nothing
+                    continue
                 found[key] = f"folder {mode}"
             else:
                 content = path.read_bytes()

@@ -12,9 +12,9 @@ from tests.support.pipelines.contract import Runner
 from tests.support.pipelines.loop import run_serially
 
 
-def python_first() -> None:
-    """Let `python` in commands be this interpreter, for DVC and for us."""
-    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+def with_this_python() -> str:
+    """Return a PATH on which `python` is this interpreter, for DVC and for us."""
+    return f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
 
 
 def _runner(jobs: int, *, cold: bool) -> Runner:
