@@ -16,7 +16,7 @@ def print_report(console: Console, report: RunReport, seconds: float) -> None:
     from rich.table import Table
 
     from mlops_kit.report.run_board import last_words
-    from mlops_kit.report.text import duration_text
+    from mlops_kit.report.sizes import duration_text
 
     if report.regenerated:
         console.print(f"rebuilt first: {', '.join(report.regenerated)}", style="dim", highlight=False)
