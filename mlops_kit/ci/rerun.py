@@ -32,7 +32,7 @@ from mlops_kit.errors import ExitCode, MlopsKitError, RefusedError, UnreadableSi
 from mlops_kit.outside import git
 from mlops_kit.outside.child import WarmStarter
 from mlops_kit.outside.dvc import ReproResult, materialize
-from mlops_kit.outside.machine import processors
+from mlops_kit.outside.machine import usable_processors
 from mlops_kit.report.plan import plan_totals, planned_stages
 from mlops_kit.spec.load import LIFECYCLE, read_lifecycle
 from mlops_kit.steps.preload import WarmStarts
@@ -111,7 +111,7 @@ def _plan(root: Path) -> Callable[[Comparison], Comparison]:
         forecast = forecast_run(root, pull=True)
     except MlopsKitError:
         return lambda made: made
-    totals = plan_totals(forecast, estimate_time(forecast, processors()))
+    totals = plan_totals(forecast, estimate_time(forecast, usable_processors()))
     return lambda made: replace(made, planned=planned_stages(forecast), plan=totals)
 
 

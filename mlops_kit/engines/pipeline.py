@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mlops_kit.artifacts.declared import DeclaredPipelines, DeclaredStage
 from mlops_kit.artifacts.freshness import Freshness, StageFreshness
 from mlops_kit.artifacts.ledger import Ledger
-from mlops_kit.artifacts.remote_store import RemoteStore
 from mlops_kit.artifacts.run_history import durations, peaks
 from mlops_kit.engines._base import StageExit, StageLine, StageTask
 from mlops_kit.engines.judging import (
@@ -37,6 +37,9 @@ from mlops_kit.outside.children import open_children
 from mlops_kit.outside.dvc import ReproResult, dvc_environment, reproduce
 from mlops_kit.outside.machine import available_memory, usable_processors
 from mlops_kit.outside.run_lock import Announced, hold_dvc, hold_run
+
+if TYPE_CHECKING:
+    from mlops_kit.artifacts.remote_store import RemoteStore
 
 TICK_SECONDS = 0.25
 PATIENCE_SECONDS = 20.0
@@ -79,7 +82,7 @@ class _Pipeline:
         needed = targeted(self._pipelines, options.targets)
         order = [name for name in self._pipelines.stages if name in needed]
         self._queue = StageQueue(order, self._pipelines.before)
-        self._remote = RemoteStore(root) if options.pull else None
+        self._remote = _open_remote(root) if options.pull else None
         self._ledger = Ledger(root, self._freshness, order, guard=lambda: hold_dvc(root), remote=self._remote)
         self._supplies = Supplies(root, self._freshness, self._ledger, pull=options.pull)
         self._environment = {**dvc_environment(options.programs), **options.variables}
@@ -386,3 +389,10 @@ def _complaint(ended: StageExit) -> tuple[str, ...]:
     return (
         f"ERROR: failed to reproduce '{ended.stage}': failed to run: {ended.command}, exited with {ended.code}",
     )
+
+
+def _open_remote(root: Path) -> RemoteStore:
+    """Return where missing content comes from; what that needs is loaded only for it."""
+    from mlops_kit.artifacts.remote_store import RemoteStore
+
+    return RemoteStore(root)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mlops_kit.engines.estimate import Estimate, estimate_time
 from mlops_kit.engines.forecast import Forecast, forecast_run
-from mlops_kit.outside.machine import processors
+from mlops_kit.outside.machine import usable_processors
 from mlops_kit.project.why import outdated_files
 
 
@@ -32,4 +32,4 @@ def plan_run(
     """
     overlay = outdated_files(root)
     forecast = forecast_run(root, overlay, targets=targets, force=force, pull=pull)
-    return PlanReport(forecast, estimate_time(forecast, jobs or processors()), tuple(overlay))
+    return PlanReport(forecast, estimate_time(forecast, jobs or usable_processors()), tuple(overlay))
