@@ -174,7 +174,12 @@ def _watched(root: Path) -> Mapping[str, str]:
 def _reproduce(root: Path, run: CiRun) -> ReproResult:
     """Reproduce with what is here and on the remote; run what cannot be had."""
     wanted = PipelineOptions(
-        pull=True, allow_missing=True, programs=run.programs, variables=run.variables, warm=_warm_starts(root)
+        pull=True,
+        allow_missing=True,
+        jobs=1 if run.variables.get(MODE) == WatchMode.REFUSE else 0,
+        programs=run.programs,
+        variables=run.variables,
+        warm=_warm_starts(root),
     )
     watcher = Watchers((Accounts(root), run.watcher))
     try:

@@ -188,7 +188,8 @@ def _reproduce(
         options.force,
         options.pull,
         allow_missing=options.pull,
-        jobs=options.jobs,
+        # What is refused is found by what happens in the folder, whoever does it: one stage at a time.
+        jobs=1 if variables[MODE] == WatchMode.REFUSE else options.jobs,
         variables=variables,
         warm=None if options.cold else lambda stages: _warm(root, stages),
     )
