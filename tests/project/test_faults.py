@@ -72,4 +72,4 @@ def test_command_that_is_hit_loses_nothing_and_goes_on(command: str, number: int
 @pytest.mark.skipif(sys.platform == "win32", reason="the stages are shell scripts")
 def test_two_runs_a_push_and_a_commit_at_once_lose_nothing(tmp_path: Path) -> None:
     interleavings = Interleavings(tmp_path)
-    assert [wrong for seed in (100, 101) for wrong in interleavings.mix(seed)] == []
+    assert [wrong for seed in (100,) for wrong in interleavings.mix(seed)] == []
