@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlops_kit.artifacts.dvcfiles import DvcConfig, read_config
+from mlops_kit.artifacts.dvcconfig import DvcConfig, read_config
 from mlops_kit.errors import BadDataError
 from mlops_kit.outside import git
 

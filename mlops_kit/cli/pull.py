@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from mlops_kit.cli.bar import byte_bar
+
+if TYPE_CHECKING:
+    from mlops_kit.project.pull import PullReport
 
 
 def register(app: typer.Typer) -> None:
@@ -67,6 +71,11 @@ def pull(
         value = asdict(report) | {"exit_code": int(report.exit_code)}
         typer.echo(json.dumps(value, indent=2, sort_keys=True))
         raise typer.Exit(int(report.exit_code))
+    _print_report(report)
+    raise typer.Exit(int(report.exit_code))
+
+
+def _print_report(report: PullReport) -> None:
     lost = [path for path in report.missing if path not in report.unpushed]
     came = (
         f"{report.objects} objects, {report.bytes / 1e6:.1f} MB came"
@@ -84,4 +93,3 @@ def pull(
             if report.complaint
             else "  fix: mlops-kit push where it was made, or mlops-kit run"
         )
-    raise typer.Exit(int(report.exit_code))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mlops_kit.artifacts.run_history import StageRun
-from mlops_kit.compare.model import PipelineCost, StageCost
+from mlops_kit.compare.spending import PipelineCost, StageCost
 
 
 @dataclass(frozen=True)

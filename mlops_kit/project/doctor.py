@@ -10,7 +10,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from mlops_kit import __version__
-from mlops_kit.artifacts.dvcfiles import read_config, read_lock
+from mlops_kit.artifacts.dvcconfig import read_config
+from mlops_kit.artifacts.dvcfiles import read_lock
 from mlops_kit.artifacts.lock_damage import refuse_damaged_lock
 from mlops_kit.artifacts.store import open_store
 from mlops_kit.errors import ExitCode, MlopsKitError

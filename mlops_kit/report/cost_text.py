@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from mlops_kit.compare.model import Comparison, StageCost
+from mlops_kit.compare.model import Comparison
+from mlops_kit.compare.spending import StageCost
 from mlops_kit.report.sizes import duration_text, size_text
 
 _NOISE_SHARE = 0.1

@@ -14,14 +14,13 @@ from mlops_kit.compare.model import (
     KpiStatus,
     MetricDiff,
     PicturePair,
-    PlannedStage,
     PlotCell,
     PlotPair,
     SliceDiff,
-    StageCost,
     Unreadable,
     ValueChange,
 )
+from mlops_kit.compare.spending import PlannedStage, StageCost
 from mlops_kit.report import mermaid, text
 from mlops_kit.report.cost_text import COLUMNS, cost_cells, cost_words
 from mlops_kit.report.text import markdown_text as md

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, cast
 
-from mlops_kit.compare.model import PlannedStage, PlanState, PlanTotals
+from mlops_kit.compare.spending import PlannedStage, PlanState, PlanTotals
 from mlops_kit.engines.estimate import Estimate
 from mlops_kit.engines.forecast import Expected, Forecast, StageForecast
 from mlops_kit.report.reasons import describe_cause

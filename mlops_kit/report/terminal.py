@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mlops_kit.compare.model import Comparison, KpiStatus, MetricDiff, StageCost, ValueChange, Verdict
+from mlops_kit.compare.model import Comparison, KpiStatus, MetricDiff, ValueChange, Verdict
+from mlops_kit.compare.spending import StageCost
 from mlops_kit.report import text
 from mlops_kit.report.cost_text import cost_cells, cost_words
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from mlops_kit.artifacts.run_history import StageRun
 from mlops_kit.compare.cost import compare_costs
-from mlops_kit.compare.model import PipelineCost, StageCost
+from mlops_kit.compare.spending import PipelineCost, StageCost
 
 RUNS = st.dictionaries(
     st.sampled_from("abcd"),

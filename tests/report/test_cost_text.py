@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from mlops_kit.compare.model import PipelineCost, StageCost
+from mlops_kit.compare.spending import PipelineCost, StageCost
 from mlops_kit.report import html, json, markdown
 from mlops_kit.report.cost_text import change_text, cost_words
 from tests.report.examples import improved, terminal_text

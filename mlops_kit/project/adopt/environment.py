@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mlops_kit.artifacts.dvcfiles import read_config
+from mlops_kit.artifacts.dvcconfig import read_config
 from mlops_kit.artifacts.values import load_foreign_yaml
 from mlops_kit.errors import SpecError
 from mlops_kit.outside import git
