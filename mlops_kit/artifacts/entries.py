@@ -24,8 +24,10 @@ _ODD = re.compile(rb"[&*!]|<<|\d{4}-\d|\d_\d")
 class Entries:
     """Builds entries; parameter files are read once as long as they do not change."""
 
-    def __init__(self, freshness: Freshness) -> None:
+    def __init__(self, freshness: Freshness, *, elsewhere: bool = False) -> None:
+        """Begin with a work tree; `elsewhere` says that a dependency which is not here is what the stage that writes it recorded."""
         self._freshness = freshness
+        self._elsewhere = elsewhere
         self._params: dict[str, tuple[bytes, Any]] = {}
 
     def inputs(self, stage: DeclaredStage) -> dict[str, Any]:
@@ -51,6 +53,8 @@ class Entries:
 
     def _file(self, stage: DeclaredStage, path: str) -> dict[str, Any]:
         found = self._freshness.look(path)
+        if found is None and (recorded := self._recorded(stage, path)):
+            return {**recorded, "path": written(stage, path)}
         if found is None:
             raise BadDataError(
                 f"stage `{stage.name}`: {path} does not exist", fix=f"mlops-kit why {stage.name}"
@@ -66,6 +70,21 @@ class Entries:
         elif is_executable(self._freshness.root / path):
             entry["isexec"] = True
         return entry
+
+    def _recorded(self, stage: DeclaredStage, path: str) -> Mapping[str, Any] | None:
+        """Return what is recorded of an output that the stage reads and that is on the remote alone."""
+        if not self._elsewhere or path not in stage.deps:
+            return None
+        pipelines = self._freshness.pipelines
+        for name, dep in pipelines.inputs[stage.name]:
+            writer, lock = pipelines.stages[name], self._freshness.recorded(name)
+            if dep != path or lock is None or path not in (out.path for out in writer.outs):
+                continue
+            items = (
+                item for item in lock.entry.get("outs") or [] if item.get("path") == written(writer, path)
+            )
+            return next((item for item in items if item.get("md5") and item.get("hash") == "md5"), None)
+        return None
 
     def _values(self, stage: DeclaredStage) -> dict[str, Any]:
         found: dict[str, dict[str, Any]] = {}

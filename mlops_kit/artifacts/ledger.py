@@ -83,7 +83,7 @@ class Ledger:
         self._freshness = freshness
         self._guard = guard
         self._objects = Objects(root)
-        self._entries = Entries(freshness)
+        self._entries = Entries(freshness, elsewhere=remote is not None)
         self._runs = RunCache(self._objects)
         self._locks: dict[str, LockFile] = {}
         self._pending = Pending(root)
@@ -118,12 +118,18 @@ class Ledger:
     def restore(self, name: str) -> bool:
         """Bring back the outputs that the lock or the run cache has for a stage as it is now, and record it.
 
+        With a remote, a dependency may be there alone: it is what the stage that writes it recorded, and need not come for this.
         Return False, with nothing changed but what was damaged in the cache, when they are not all in the cache.
         Raises OSError, SpecError, BadDataError.
         """
         stage = self._stage(name)
         self._look_again(stage)
-        entry = self._remembered(stage)
+        try:
+            entry = self._remembered(stage)
+        except BadDataError:
+            if self._remote is None:
+                raise
+            return False  # a dependency is not here, and nothing is recorded of it
         if entry is None:
             return False
         outs = {written(stage, out.path): out for out in stage.outs}

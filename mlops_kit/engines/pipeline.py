@@ -193,8 +193,12 @@ class _Pipeline:
             return Verdict.RUN
         if self._options.pull and self._supplies.bring_outputs(stage, causes):
             return Verdict.UNCHANGED
-        if self._supplies.missing_inputs(stage):
-            return Verdict.RUN  # which is a failure, unless another stage writes it meanwhile
+        if self._options.pull and self._ledger.restore(name):
+            return Verdict.RESTORED  # before its inputs are fetched, which nobody reads then
+        if self._supplies.missing_inputs(stage) or self._options.pull:
+            return (
+                Verdict.RUN
+            )  # a failure when inputs are missing, unless another stage writes them meanwhile
         return Verdict.RESTORED if self._ledger.restore(name) else Verdict.RUN
 
     def _start_next(self) -> bool:

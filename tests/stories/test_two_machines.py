@@ -154,6 +154,7 @@ def test_fresh_clone_runs_nothing_that_another_machine_ran(machine: Path, tmp_pa
     assert json.loads((other / "model/score.json").read_text()) == {"rate": 2}
     assert sorted(path.read_text() for path in (other / "model/parts").iterdir()) == ["2 0", "2 1", "2 2"]
     assert not (other / "local.txt").exists()
+    assert not (other / "big.bin").exists()  # what nobody had to read did not come
 
 
 def test_object_that_rotted_on_the_remote_makes_its_stage_run_again(machine: Path, tmp_path: Path) -> None:
