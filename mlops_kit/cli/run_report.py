@@ -41,6 +41,13 @@ def print_report(console: Console, report: RunReport, seconds: float) -> None:
         )
         for line in repro.tail[-25:]:
             console.print(f"  {last_words(line)}", markup=False, highlight=False)
+        if report.partial:
+            console.print(
+                f"Its outputs of before are in place again; what it wrote this time is in {report.partial}",
+                style="dim",
+                markup=False,
+                highlight=False,
+            )
         console.print("Nothing of the finished stages is lost; mend the cause and run again.", style="dim")
         return
     work = sum(taken for _, taken in repro.ran)
@@ -91,6 +98,7 @@ def report_as_json(report: RunReport) -> str:
         "regenerated": list(report.regenerated),
         "only_comments": {edit.path: list(edit.stages) for edit in report.quiet},
         "shown": list(report.shown),
+        "partial_outputs": report.partial,
         "hidden": {
             stage: [finding.as_json() for finding in findings] for stage, findings in report.hidden.items()
         },

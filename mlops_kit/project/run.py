@@ -18,6 +18,7 @@ from mlops_kit.engines.options import PipelineOptions
 from mlops_kit.engines.pipeline import reproduce_pipelines
 from mlops_kit.engines.watching import Overheard, Watcher, Watchers
 from mlops_kit.errors import ExitCode, UsageError
+from mlops_kit.outside.aside import failed_outputs
 from mlops_kit.outside.dvc import ReproResult, StageEvent, reproduce
 from mlops_kit.outside.run_lock import hold_run
 from mlops_kit.project.overlaps import Overlaps
@@ -50,6 +51,8 @@ class RunReport:
     """Files that were edited without a change of size and time, which DVC would not have seen; they have a fresh time now."""
     quiet: tuple[QuietEdit, ...] = ()
     """Python files of which only comments or layout had changed; dvc.lock has their new text, and nothing ran for them."""
+    partial: str = ""
+    """Folder, relative to the root, with what the failed stage had written; empty when there is nothing."""
 
     @property
     def exit_code(self) -> ExitCode:
@@ -136,7 +139,9 @@ def _run(root: Path, options: RunOptions, heard: Watcher, lock: int) -> RunRepor
     if variables[MODE] != WatchMode.OFF:
         hidden = overlaps.own_findings(root, _hidden_inputs(root, repro, since=started))
     if repro.code != 0:
-        return RunReport(repro, regenerated, {}, (), hidden, shown, quiet)
+        partial = failed_outputs(root, repro.failed or "")
+        left = partial.relative_to(root).as_posix() if repro.failed and partial.is_dir() else ""
+        return RunReport(repro, regenerated, {}, (), hidden, shown, quiet, left)
     confirm = confirm_run if ours else check_run
     confirm(root, repro, whole=not options.targets, elsewhere=options.pull)
     return RunReport(
