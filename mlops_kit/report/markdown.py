@@ -270,11 +270,14 @@ def _pipeline(comparison: Comparison, size: _Size) -> str:
 
 def _cost(comparison: Comparison, size: _Size) -> str:
     def row(stage: StageCost) -> str:
-        name, *cells = cost_cells(stage)
-        return f"| {md(name)} | {' | '.join(cells)} |"
+        return f"| {' | '.join(md(cell) for cell in cost_cells(stage))} |"  # `1:00:00` has an emoji's signs
 
     return _fold_table(
-        f"Cost: {cost_words(comparison)}", _Columns(COLUMNS, "lrrrrr"), comparison.costs, row, size
+        f"Cost: {md(cost_words(comparison), longest=400)}",
+        _Columns(COLUMNS, "lrrrrr"),
+        comparison.costs,
+        row,
+        size,
     )
 
 

@@ -33,8 +33,8 @@ def test_a_change_is_more_than_noise(old: float | None, new: float | None, said:
 
 
 def test_every_rendering_has_the_cost_and_nothing_comes_to_life() -> None:
-    assert "<summary>Cost: 12 s → 1:15 min" in markdown.render(COSTLY)
-    assert "| train&#124;&#60;b&#62; | 8.0 s | 1:11 min |" in markdown.render(COSTLY)
+    assert "<summary>Cost: 12 s → 1&#58;15 min" in markdown.render(COSTLY)
+    assert "| train&#124;&#60;b&#62; | 8.0 s | 1&#58;11 min |" in markdown.render(COSTLY)
     assert "train|&lt;b&gt;" in html.render(COSTLY)
     assert "    train|<b>: 8.0 s → 1:11 min (+1:03 min)" in terminal_text(COSTLY)
 
