@@ -133,6 +133,10 @@ class Freshness:
         """Return what a file or folder holds now, None if there is nothing. Raises OSError."""
         return self._hash(path)
 
+    def hash_file(self, path: Path) -> FileHash:
+        """Return the hashes of a file anywhere, which are remembered as long as it does not change. Raises OSError."""
+        return self._hashes.hash(path)
+
     def members(self, path: str) -> dict[str, FileHash]:
         """Return path in it -> hashes of the files of a folder that DVC does not ignore. Raises OSError."""
         here = self.root / path

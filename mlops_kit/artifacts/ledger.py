@@ -82,7 +82,7 @@ class Ledger:
         self._root = root
         self._freshness = freshness
         self._guard = guard
-        self._objects = Objects(root)
+        self._objects = Objects(root, reading=freshness.hash_file)
         self._entries = Entries(freshness, elsewhere=remote is not None)
         self._runs = RunCache(self._objects)
         self._locks: dict[str, LockFile] = {}

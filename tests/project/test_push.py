@@ -161,7 +161,7 @@ def test_remote_behind_http_is_filled_checked_and_mended(tiny: Path, remote: Pat
     assert (tiny / mended["quarantined"][0]).read_bytes() == flipped(whole[wrong])
 
 
-def test_wrong_bytes_from_a_remote_without_verify_are_loud(tiny: Path, remote: Path) -> None:
+def test_wrong_bytes_from_a_remote_without_verify_are_made_again(tiny: Path, remote: Path) -> None:
     run_kit("push", "--no-git", cwd=tiny)
     digest = read_evidence(tiny)["join"].outs["data/model.txt"].md5
     poisoned = remote / "files/md5" / digest[:2] / digest[2:]
@@ -170,8 +170,5 @@ def test_wrong_bytes_from_a_remote_without_verify_are_loud(tiny: Path, remote: P
     shutil.rmtree(tiny / ".dvc/tmp")
     shutil.rmtree(tiny / "data")
     assert dvc(tiny, "pull").returncode == 0  # the lie
-    done = run_kit("run", cwd=tiny, check=False)
-    assert done.returncode == 8
-    assert "data/model.txt is damaged in the cache" in done.stderr
-    run_kit("fsck", "--remote", "--repair", cwd=tiny)  # by running the stage: no other copy is left
-    run_kit("run", cwd=tiny)
+    done = run_kit("run", cwd=tiny)  # the stage runs, and the right object takes the place of the wrong one
+    assert "ran        join" in done.stdout
