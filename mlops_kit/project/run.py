@@ -110,7 +110,10 @@ def run_project(
     if options.jobs < 0:
         raise UsageError(f"--jobs {options.jobs}", fix="--jobs 4, or leave it out")
     if not (root / ".dvc").is_dir():
-        raise UsageError(f"{root} is no DVC repository", fix="name its folder: --repo FOLDER, or `dvc init`")
+        raise UsageError(
+            f"{root} is no DVC repository",
+            fix="name its folder: --repo FOLDER; make a project: mlops-kit init NAME; or take in what is here: mlops-kit adopt",
+        )
 
     def tell(holder: Holder) -> None:
         heard.line(StageLine("", f"waiting for {holder}, which runs this project"))

@@ -270,7 +270,7 @@ def _pipeline(comparison: Comparison, size: _Size) -> str:
 
 def _cost(comparison: Comparison, size: _Size) -> str:
     def row(stage: StageCost) -> str:
-        return f"| {' | '.join(md(cell) for cell in cost_cells(stage))} |"  # `1:00:00` has an emoji's signs
+        return f"| {' | '.join(md(cell) for cell in cost_cells(stage))} |"
 
     return _fold_table(
         f"Cost: {md(cost_words(comparison), longest=400)}",

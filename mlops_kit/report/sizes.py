@@ -15,7 +15,10 @@ def size_text(size: int | None) -> str:
 
 
 def duration_text(seconds: float | None) -> str:
-    """Return a time in the unit that fits: `0.3 s`, `42 s`, `3:05 min`, `1:02:03 h`; – where it is unknown."""
+    """Return a time in the unit that fits: `0.3 s`, `42 s`, `3:05 min`, `1 h 02 min`; – where it is unknown.
+
+    No form has two colons: hosts of comments make an emoji of what stands between them.
+    """
     if seconds is None:
         return "–"
     if seconds < 9.95:
@@ -25,4 +28,4 @@ def duration_text(seconds: float | None) -> str:
     if whole < 60:
         return f"{whole} s"
     hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02} h" if hours else f"{minutes}:{rest:02} min"
+    return f"{hours:,} h {minutes:02} min" if hours else f"{minutes}:{rest:02} min"

@@ -16,7 +16,7 @@ from mlops_kit.errors import SpecError
     ("path", "text", "value"),
     [
         ("m.json", '{"a": {"b": 1}}', {"a": {"b": 1}}),
-        ("m.yaml", "a: 1e-3\nb: 010\nc: on\nd: 0o17\ne: .5\nf: 1_000\n", {"a": 0.001, "b": 10, "c": "on", "d": 15, "e": 0.5, "f": "1_000"}),
+        ("m.yaml", "a: 1e-3\nb: 010\nc: on\nd: 0o17\ne: .5\nf: 1_000\n", {"a": 0.001, "b": 10, "c": "on", "d": 15, "e": 0.5, "f": 1000}),
         ("m", "0.5\n", 0.5),
         ("m.yml", "\ufeffa: 1\n", {"a": 1}),
         ("m.toml", "[x]\ny = 2\n", {"x": {"y": 2}}),

@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -138,13 +138,20 @@ def test_reader_of_comments_makes_the_links_that_a_host_makes(text: str, link: b
     assert ("a" in rendered(text).seen) is link
 
 
-@settings(max_examples=80, deadline=None)
+UNSHRUNK = (
+    Phase.explicit,
+    Phase.reuse,
+    Phase.generate,
+)  # a smaller comparison is minutes away and says no more
+
+
+@settings(max_examples=80, deadline=None, phases=UNSHRUNK)
 @given(comparisons())
 def test_comment_is_inert(value: Comparison) -> None:
     assert_inert(markdown.render(value))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15, deadline=None, phases=UNSHRUNK)
 @given(comparisons(), st.sampled_from([65_000, 8_000, 2_000]))
 def test_large_comment_is_inert_and_within_its_limit(value: Comparison, limit: int) -> None:
     many = {
