@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,6 +67,8 @@ def hash_files(
     if workers < 2 or sum(_size(path) for path in wanted) < _SMALL:
         yield from map(hashed, wanted)
         return
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(workers) as pool:
         yield from pool.map(hashed, wanted)
 

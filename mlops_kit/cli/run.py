@@ -81,14 +81,13 @@ def run(
 
 
 def _run(root: Path, options: RunOptions, *, verbose: bool, events: str, as_json: bool) -> int:
-    from rich.console import Console
-
+    from mlops_kit.cli.plain import open_console
     from mlops_kit.cli.run_report import print_report, report_as_json
     from mlops_kit.cli.watching import watching
     from mlops_kit.project.run import run_project
 
     began = time.monotonic()
-    console = Console(stderr=as_json or events == "-")
+    console = open_console(stderr=as_json or events == "-")
     with watching(console, verbose=verbose, events=events, as_json=as_json) as watcher:
         report = run_project(root, options, watcher=watcher)
     if as_json:

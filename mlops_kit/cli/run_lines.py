@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from mlops_kit.cli.plain import PlainConsole
 from mlops_kit.engines.watching import RunStart, StageNews
 from mlops_kit.outside.dvc import StageState
 from mlops_kit.report.inert import visible
@@ -14,8 +15,9 @@ from mlops_kit.report.sizes import duration_text, size_text
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rich.console import Console
+    from rich.text import Text
 
+    from mlops_kit.cli.plain import Printer
     from mlops_kit.engines._base import StageLine
 
 MOST = 40
@@ -38,7 +40,7 @@ class RunLines:
 
     def __init__(
         self,
-        console: Console,
+        console: Printer,
         *,
         verbose: bool = False,
         table: bool = False,
@@ -91,18 +93,24 @@ class RunLines:
         return self._printed < MOST or (news.state is not StageState.RUNNING and news.usage.seconds >= LONG)
 
     def _print(self, news: StageNews) -> None:
-        from rich.text import Text
-
         sign, style = _SIGNS[news.state]
         usage = news.usage
         parts = [duration_text(usage.seconds)] if news.state in (StageState.RAN, StageState.FAILED) else []
         parts += [size_text(usage.peak_bytes)] if usage.peak_bytes else []
         said = f"  {', '.join(parts)}" if parts else ""
         self._printed += 1
-        self._say(Text.assemble((f"{sign:<10}", style), f" {visible(news.stage)}{said}"))
+        self._say((f"{sign:<10}", style), f" {visible(news.stage)}{said}")
         if self._printed == MOST and not self._verbose:
-            self._say(Text(f"from here on only stages of {LONG:.0f} s and more have a line", style="dim"))
+            self._say((f"from here on only stages of {LONG:.0f} s and more have a line", "dim"))
 
-    def _say(self, text: object) -> None:
+    def _say(self, *parts: str | tuple[str, str] | Text) -> None:
+        """Print texts, or texts with a style, as one line."""
         self._last = self._clock()
-        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+        if isinstance(self._console, PlainConsole):
+            self._console.print(
+                "".join(part[0] if isinstance(part, tuple) else str(part) for part in parts), markup=False
+            )
+            return
+        from rich.text import Text
+
+        self._console.print(Text.assemble(*parts), markup=False, highlight=False, soft_wrap=True)

@@ -6,15 +6,13 @@ import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
+    from mlops_kit.cli.plain import Printer
     from mlops_kit.project.run import RunReport
 
 
-def print_report(console: Console, report: RunReport, seconds: float) -> None:
+def print_report(console: Printer, report: RunReport, seconds: float) -> None:
     """Print what a run that took so many `seconds` did, and where the project stands now."""
-    from rich.table import Table
-
+    from mlops_kit.cli.plain import print_pairs
     from mlops_kit.report.run_board import last_words
     from mlops_kit.report.sizes import duration_text
 
@@ -57,11 +55,8 @@ def print_report(console: Console, report: RunReport, seconds: float) -> None:
         f"\n[bold]{done}[/], {len(repro.cached)} from cache, {len(repro.skipped)} unchanged", highlight=False
     )
     if report.metrics:
-        table = Table("metric", "value", box=None, pad_edge=False, header_style="dim")
-        table.columns[1].justify = "right"
-        for name, value in sorted(report.metrics.items()):
-            table.add_row(name, f"{value:.6g}")
-        console.print(table)
+        rows = [(name, f"{value:.6g}") for name, value in sorted(report.metrics.items())]
+        print_pairs(console, ("metric", "value"), rows)
     for kpi in report.kpis:
         sign, style = {"pass": ("✓", "green"), "fail": ("✗", "bold red")}.get(kpi["status"], ("-", "dim"))
         now = "" if kpi.get("value") is None else f" is {kpi['value']:.6g}"
@@ -71,7 +66,7 @@ def print_report(console: Console, report: RunReport, seconds: float) -> None:
         )
 
 
-def _print_hidden(console: Console, report: RunReport) -> None:
+def _print_hidden(console: Printer, report: RunReport) -> None:
     from mlops_kit.steps.watch.findings import describe_finding
 
     for stage, findings in report.hidden.items():

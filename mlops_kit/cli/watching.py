@@ -6,17 +6,18 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from mlops_kit.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from mlops_kit.cli.plain import Printer
     from mlops_kit.engines.watching import Watcher
 
 
-def can_animate(console: Console) -> bool:
+def can_animate(console: Printer) -> TypeGuard[Console]:
     """Return whether lines can be taken back: a real terminal, and no dumb one, whatever FORCE_COLOR says of colours."""
     file = console.file
     return console.is_terminal and not console.is_dumb_terminal and hasattr(file, "isatty") and file.isatty()
@@ -24,7 +25,7 @@ def can_animate(console: Console) -> bool:
 
 @contextmanager
 def watching(
-    console: Console, *, verbose: bool = False, events: str = "", as_json: bool = False
+    console: Printer, *, verbose: bool = False, events: str = "", as_json: bool = False
 ) -> Iterator[Watcher]:
     """Yield what a run tells its news to; afterwards the terminal is as it was, also after an error.
 

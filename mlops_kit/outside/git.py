@@ -168,14 +168,11 @@ def untracked_among(root: Path, paths: Sequence[str]) -> frozenset[str]:
 
 def known_files(root: Path) -> list[str]:
     """Return the files below `root` that git tracks or would add (not the ignored and deleted ones), relative to `root`."""
-    listed, deleted = (
-        _git(root, "ls-files", "-z", *flags).stdout.decode("utf-8", "surrogateescape").split("\0")
-        for flags in (("--cached", "--others", "--exclude-standard"), ("--deleted",))
-    )
-    gone = {*deleted, ""}
-    return [
-        name for name in dict.fromkeys(listed) if name not in gone
-    ]  # a path in conflict is listed three times
+    flags = ("--cached", "--others", "--deleted", "--exclude-standard")
+    listed = _git(root, "ls-files", "-z", "-t", *flags).stdout.decode("utf-8", "surrogateescape").split("\0")
+    gone = {line[2:] for line in listed if line.startswith("R ")} | {""}
+    # A path in conflict is listed three times, one that is deleted as what git tracks, too.
+    return [name for name in dict.fromkeys(line[2:] for line in listed) if name not in gone]
 
 
 def ignored_paths(root: Path, paths: Sequence[str]) -> frozenset[str]:
