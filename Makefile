@@ -84,6 +84,9 @@ bench: $(BIN)/.ready
 	$(BIN)/python benchmarks/bootstrap.py
 	$(BIN)/python benchmarks/watching.py
 	$(BIN)/python benchmarks/closure.py
+	$(BIN)/python benchmarks/runner.py --trivial 100
+	$(BIN)/python benchmarks/warm.py
+	$(BIN)/python benchmarks/remote.py
 
 # Is the verdict right as often as it says? Some minutes of simulation.
 calibration: $(BIN)/.ready
