@@ -6,7 +6,6 @@ with it. So what a commit cost is known wherever its lock is, without running an
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping
@@ -15,24 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from mlops_kit.artifacts.dvcfiles import LockedStage
+from mlops_kit.artifacts.run_cache import stage_key
 from mlops_kit.artifacts.run_history import StageRun, decode_record, encode_record
 from mlops_kit.artifacts.store import open_store
 
 FOLDER = Path("mlops-kit") / "costs"
-_UNHASHED = frozenset({"size", "nfiles"})
 _LONGEST = 10_000  # bytes; a cost that came from a remote is not trusted to be small
 
 
 def cost_key(entry: Mapping[str, Any]) -> str:
-    """Return the key of the run that an entry of a dvc.lock records, empty when it names no command.
-
-    The same as DVC's where it caches a run (dvc/stage/cache.py, `_get_stage_hash`: sizes do not count, of outputs only names do).
-    """
-    if not entry.get("cmd"):
-        return ""
-    outs = [out["path"] for out in entry.get("outs") or []]
-    value = _without_sizes({**entry, "outs": outs})
-    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
+    """Return the key of the run that an entry of a dvc.lock records, as the run cache has it; empty when it names no command."""
+    return stage_key(entry) if entry.get("cmd") else ""
 
 
 def keep_cost(cache: Path, record: StageRun) -> bool:
@@ -101,9 +93,3 @@ def _file(cache: Path, key: str) -> Path:
 
 def _is_key(key: str) -> bool:
     return len(key) == 64 and all(sign in "0123456789abcdef" for sign in key)
-
-
-def _without_sizes(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _without_sizes(inner) for key, inner in value.items() if key not in _UNHASHED}
-    return [_without_sizes(inner) for inner in value] if isinstance(value, list) else value

@@ -32,7 +32,7 @@ def can_be_remembered(stage: DeclaredStage, entry: Mapping[str, Any]) -> bool:
 
 def stage_key(entry: Mapping[str, Any]) -> str:
     """Return the key of what goes into a stage: of an entry of dvc.lock without what came out but its names."""
-    return _digest({**entry, "outs": [out["path"] for out in entry.get("outs", [])]})
+    return _digest({**entry, "outs": [out["path"] for out in entry.get("outs") or []]})
 
 
 def entry_key(entry: Mapping[str, Any]) -> str:

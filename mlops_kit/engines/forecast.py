@@ -20,7 +20,7 @@ from mlops_kit.artifacts.remembered import Remembered, Supply
 from mlops_kit.artifacts.run_history import durations
 from mlops_kit.artifacts.statcache import StatCache
 from mlops_kit.artifacts.values import load_foreign_yaml
-from mlops_kit.engines.targets import named_stages
+from mlops_kit.engines.judging import targeted
 from mlops_kit.errors import SpecError
 
 _MISSING = frozenset({GONE, NOT_CACHED})
@@ -179,7 +179,7 @@ class _Forecaster:
     def _chosen(self, targets: Sequence[str]) -> Collection[str]:
         if not targets:
             return self._pipelines.stages
-        return self._pipelines.closure(named_stages(self._pipelines, targets))
+        return targeted(self._pipelines, targets)
 
     def _data(self, stage: DeclaredStage) -> StageForecast:
         """Return what becomes of the data of a .dvc file."""

@@ -69,7 +69,7 @@ def _named(pipelines: DeclaredPipelines, target: str) -> list[str]:
     found = list(dict.fromkeys(_matching(pipelines, plain)))
     if not found:
         names = [name for name, stage in pipelines.stages.items() if stage.commands]
-        raise UsageError(f"no stage `{target}`", fix=f"one of: {', '.join(sorted(names))}")
+        raise UsageError(f"no stage `{target}`", fix=f"one of: {', '.join(sorted(names)) or 'none yet'}")
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mlops_kit.engines._base import StageExit, StageLine, StageUsage
 from mlops_kit.engines.watching import Overheard, RunStart, StageNews, Watcher
+from mlops_kit.errors import MlopsKitError
 from mlops_kit.outside.dvc import TAIL_LINES, ReproResult, StageState
 
 FAILED = 255
@@ -84,3 +85,15 @@ class Outcome:
             tuple(self._codes),
             tail,
         )
+
+
+def said(error: MlopsKitError | OSError) -> str:
+    """Return what an error says, for people."""
+    return error.message if isinstance(error, MlopsKitError) else str(error)
+
+
+def complaint(ended: StageExit) -> tuple[str, ...]:
+    """Return the last words of a stage whose command failed, as DVC has them."""
+    return (
+        f"ERROR: failed to reproduce '{ended.stage}': failed to run: {ended.command}, exited with {ended.code}",
+    )

@@ -25,7 +25,7 @@ from mlops_kit.engines.judging import (
 )
 from mlops_kit.engines.local import LocalEngine
 from mlops_kit.engines.options import PipelineOptions
-from mlops_kit.engines.outcome import Outcome
+from mlops_kit.engines.outcome import Outcome, complaint, said
 from mlops_kit.engines.queue import StageQueue, critical_seconds
 from mlops_kit.engines.room import Room, read_resources
 from mlops_kit.engines.stopping import Stopping
@@ -161,7 +161,7 @@ class _Pipeline:
             elif verdict is Verdict.RESTORED:
                 self._outcome.restored(name, time.monotonic() - began)
         except (MlopsKitError, OSError) as error:
-            self._fail(name, (f"ERROR: failed to reproduce '{name}': {_said(error)}",))
+            self._fail(name, (f"ERROR: failed to reproduce '{name}': {said(error)}",))
             return
         if verdict is Verdict.RUN:
             self._runnable.append(name)
@@ -263,19 +263,13 @@ class _Pipeline:
         name = stage.name
         missing = self._supplies.missing_inputs(stage)
         if missing:
-            self._room.leave(name)
-            self._announced.remove(name)
-            self._fail(
-                name, (f"ERROR: failed to reproduce '{name}': missing data 'source': {', '.join(missing)}",)
-            )
+            self._give_up(name, f"missing data 'source': {', '.join(missing)}")
             return
         try:
             self._ledger.prepare(name)
             self._aside.put(name, [out.path for out in stage.outs if not out.persist])
         except OSError as error:
-            self._room.leave(name)
-            self._announced.remove(name)
-            self._fail(name, (f"ERROR: failed to reproduce '{name}': {_said(error)}",))
+            self._give_up(name, said(error))
             return
         self._outcome.started(name, self._reasons.get(name, ""))
         self._outcome.say(name, f"Running stage '{name}':", *(f"> {command}" for command in stage.commands))
@@ -285,6 +279,11 @@ class _Pipeline:
         environment = {**self._environment, "DVC_STAGE": name}
         outputs = tuple(out.path for out in stage.outs)
         self._engine.start(StageTask(name, stage.commands, folder, environment, outputs))
+
+    def _give_up(self, name: str, why: str) -> None:
+        self._room.leave(name)
+        self._announced.remove(name)
+        self._fail(name, (f"ERROR: failed to reproduce '{name}': {why}",))
 
     def _listen(self, timeout: float) -> None:
         assert self._engine is not None
@@ -302,7 +301,7 @@ class _Pipeline:
         """Record what a stage has made, or put back what was there before it."""
         name = ended.stage
         try:
-            lines = self._record(ended) if ended.code == 0 else _complaint(ended)
+            lines = self._record(ended) if ended.code == 0 else complaint(ended)
             if lines:
                 self._aside.bring_back(name)
         finally:
@@ -320,7 +319,7 @@ class _Pipeline:
         try:
             recorded = self._ledger.record(ended.stage)
         except (MlopsKitError, OSError) as error:
-            return (f"ERROR: failed to reproduce '{ended.stage}': {_said(error)}",)
+            return (f"ERROR: failed to reproduce '{ended.stage}': {said(error)}",)
         self._aside.drop(ended.stage)
         usage = replace(ended.usage, bytes_in=recorded.bytes_in, bytes_out=recorded.bytes_out)
         self._outcome.ran(ended.stage, usage, recorded.key)
@@ -370,7 +369,7 @@ class _Pipeline:
             self._ledger.flush()
         except OSError as error:
             raise OutsideError(
-                f"what has run cannot be recorded: {_said(error)}",
+                f"what has run cannot be recorded: {said(error)}",
                 fix="free space or mend the permissions, then `mlops-kit run`",
             ) from None
 
@@ -383,16 +382,6 @@ class _Pipeline:
             self._engine.interrupt(self._running, self._stopping.number)
         elif time.monotonic() > self._stop_at:
             self._engine.cancel(self._running)
-
-
-def _said(error: MlopsKitError | OSError) -> str:
-    return error.message if isinstance(error, MlopsKitError) else str(error)
-
-
-def _complaint(ended: StageExit) -> tuple[str, ...]:
-    return (
-        f"ERROR: failed to reproduce '{ended.stage}': failed to run: {ended.command}, exited with {ended.code}",
-    )
 
 
 def _open_remote(root: Path) -> RemoteStore:
