@@ -16,8 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mlops_kit.errors import RefusedError
 from mlops_kit.outside.aside import recover
 from mlops_kit.outside.file_lock import Holder, Waiting, hold_file, hold_link, holder_of, silent
+from mlops_kit.outside.tree import ancestors
 from mlops_kit.outside.whole_files import sweep
 
 RUN_LOCK = Path(".dvc/tmp/mlops-kit/run.lock")
@@ -40,9 +42,19 @@ def hold_run(root: Path, *, patience: float | None = None, on_wait: Waiting = si
 
     What a run that was killed together with its warden has left half done is put right first: old outputs come back.
     Waits for whoever has the lock, for ever when `patience` (seconds) is None; `on_wait` is told once who that is. The lock of a process that
-    was killed is free, as soon as its warden has cleaned up. Raises RefusedError naming the holder when the patience is at its end.
+    was killed is free, as soon as its warden has cleaned up. Raises RefusedError naming the holder when the patience is at its end, and
+    at once when it is a run that started this process: each would wait for the other.
     """
     what = f"the project in {root} is being run"
+    if (
+        "DVC_STAGE" in os.environ
+        and (holder := run_holder(root)) is not None
+        and holder.pid in ancestors(os.getpid())
+    ):
+        raise RefusedError(
+            f"stage `{os.environ['DVC_STAGE']}` runs mlops-kit for its own project, and {holder} waits for the stage",
+            fix="take that command out of the stage, or let it work on another clone",
+        )
     with hold_file(root / RUN_LOCK, f"{os.getpid()}\n", what, patience, on_wait) as descriptor:
         recover(root)
         sweep(root / ".dvc/tmp")

@@ -205,3 +205,16 @@ def test_events_name_reasons_and_costs(tmp_path: Path) -> None:
     kinds = [json.loads(line)["kind"] for line in lines]
     assert kinds == ["stage"] * 3 + ["run"]
     assert all(json.loads(line)["bytes_out"] for line in lines[:3])
+
+
+def test_stage_that_runs_its_own_project_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    root = project(
+        tmp_path,
+        f'stages:\n  again: {{cmd: "{sys.executable} -m mlops_kit run", deps: [in.txt], outs: [o]}}\n',
+        in_txt="1\n",
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "mlops_kit", "run"], cwd=root, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 7  # the stage's own code
+    assert "runs mlops-kit for its own project" in done.stdout
