@@ -119,7 +119,7 @@ class _Running:
 
 
 class GuardedChildren:
-    """Children below a warden, which starts with the first of them, or below a warm process."""
+    """Children below a warden or below a warm process."""
 
     def __init__(self, root: Path, lock: int | None, warm: WarmStarter | None) -> None:
         self._root = root
@@ -131,10 +131,11 @@ class GuardedChildren:
         self._keys: dict[int, str] = {}
         self._outputs: dict[int, tuple[str, bytes]] = {}
         self._waiting: list[ChildLine | ChildEnd] = []
+        # Before any output is moved aside: whoever kills us then, there is somebody to bring it back.
+        self._open_warden()
 
     def start(self, key: str, program: Program) -> None:
         """Start a program, warm where that can be."""
-        self._open_warden()
         read, write = os.pipe()
         os.set_blocking(read, False)
         self._running[key] = running = _Running(read, program=program)
