@@ -64,15 +64,6 @@ class StageQueue:
         while self._front < len(self.order) and self.order[self._front] in self._settled:
             self._front += 1
 
-    @property
-    def front(self) -> int:
-        """Return the place of the first stage, in DVC's order, that is not up to date."""
-        return self._front
-
-    def is_behind(self, name: str) -> bool:
-        """Return whether `name` and all before it in DVC's order are up to date."""
-        return self.place[name] < self._front
-
     def is_next(self, name: str) -> bool:
         """Return whether all before `name` in DVC's order are up to date."""
         return self.place[name] == self._front
