@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mlops_kit.artifacts.canonical.model import TRUSTED_TYPES, dump_model
     from mlops_kit.artifacts.canonical.text import canonical_json
     from mlops_kit.artifacts.columns import cast_column, profile_table
+    from mlops_kit.artifacts.duck import open_duck
     from mlops_kit.artifacts.holdout import holdout_rows
     from mlops_kit.artifacts.kinds import (
         Array,
@@ -31,14 +32,16 @@ if TYPE_CHECKING:
         Manifests,
         Metrics,
         Model,
+        PartitionRows,
         Partitions,
         Predictions,
+        Rows,
         Table,
         Text,
     )
     from mlops_kit.artifacts.predictions import feature_columns, make_predictions
     from mlops_kit.artifacts.source import open_source, read_table
-    from mlops_kit.artifacts.tables import PartitionSet
+    from mlops_kit.artifacts.tables import PartitionSet, RowStream, TableFiles
     from mlops_kit.compare.kpis import judge_kpis
     from mlops_kit.compare.metrics import compute_metrics
     from mlops_kit.errors import BadDataError
@@ -48,13 +51,14 @@ if TYPE_CHECKING:
 _KINDS = "mlops_kit.artifacts.kinds"
 _HOMES = {
     **dict.fromkeys(
-        ("Array", "Arrow", "Bundle", "Csv", "Curve", "Database", "Document", "Figure", "Html", "InputFile", "Manifests", "Metrics", "Model", "Partitions", "Predictions",
-         "Table", "Text"), _KINDS),
+        ("Array", "Arrow", "Bundle", "Csv", "Curve", "Database", "Document", "Figure", "Html", "InputFile", "Manifests", "Metrics", "Model", "PartitionRows", "Partitions",
+         "Predictions", "Rows", "Table", "Text"), _KINDS),
     **dict.fromkeys(("Column", "Kpis", "Schema", "Task"), "mlops_kit.spec.model"),
     **dict.fromkeys(("run", "step"), "mlops_kit.steps.runner"),
     "BadDataError": "mlops_kit.errors",
     "TRUSTED_TYPES": "mlops_kit.artifacts.canonical.model",
-    "PartitionSet": "mlops_kit.artifacts.tables",
+    **dict.fromkeys(("PartitionSet", "RowStream", "TableFiles"), "mlops_kit.artifacts.tables"),
+    "open_duck": "mlops_kit.artifacts.duck",
     "canonical_json": "mlops_kit.artifacts.canonical.text",
     "cast_column": "mlops_kit.artifacts.columns",
     "compute_metrics": "mlops_kit.compare.metrics",
@@ -87,11 +91,15 @@ __all__ = [
     "Manifests",
     "Metrics",
     "Model",
+    "PartitionRows",
     "PartitionSet",
     "Partitions",
     "Predictions",
+    "RowStream",
+    "Rows",
     "Schema",
     "Table",
+    "TableFiles",
     "Task",
     "Text",
     "canonical",
@@ -103,6 +111,7 @@ __all__ = [
     "holdout_rows",
     "judge_kpis",
     "make_predictions",
+    "open_duck",
     "open_source",
     "profile_table",
     "read_table",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from mlops_kit.artifacts.tables import PartitionSet
+    from mlops_kit.artifacts.tables import PartitionSet, RowStream, TableFiles
 
     Table: TypeAlias = pd.DataFrame
     Csv: TypeAlias = pd.DataFrame
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     Database: TypeAlias = Mapping[str, pd.DataFrame]
     Html: TypeAlias = str
     Arrow: TypeAlias = pa.Table
+    Rows: TypeAlias = TableFiles | RowStream
+    PartitionRows: TypeAlias = TableFiles | Path
     Predictions: TypeAlias = pa.Table
     Partitions: TypeAlias = PartitionSet
     Model: TypeAlias = Any
@@ -44,6 +46,12 @@ else:
 
     class Arrow:
         """A pyarrow Table in `data/<name>.parquet`; the same file as Table, without loading pandas."""
+
+    class Rows:
+        """A table of any size in `data/<name>.parquet`, the same file as Table: read as TableFiles, written from a RowStream."""
+
+    class PartitionRows:
+        """Partitions of any size in `data/<name>/`, the same folder as Partitions: read as TableFiles, written from a finished folder."""
 
     class Csv:
         """A pandas DataFrame in `data/<name>.csv`, for tools that read nothing else; types are guessed anew when it is read."""
@@ -118,6 +126,8 @@ KINDS: dict[str, Kind] = {
     for kind in (
         Kind("Table", "data/{name}.parquet", packages=("pandas", "pyarrow")),
         Kind("Arrow", "data/{name}.parquet", packages=("pyarrow",)),
+        Kind("Rows", "data/{name}.parquet", packages=("duckdb", "pyarrow")),
+        Kind("PartitionRows", "data/{name}/", packages=("duckdb", "pyarrow")),
         Kind("Csv", "data/{name}.csv", packages=("pandas",)),
         Kind("Array", "data/{name}.npy", packages=("numpy",)),
         Kind("Database", "data/{name}.sqlite", packages=("pandas",)),

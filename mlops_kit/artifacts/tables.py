@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlops_kit.artifacts.canonical.parquet import arrow_table, write_arrow
+from mlops_kit.artifacts.canonical.parquet import arrow_table, stream_arrow, write_arrow
 from mlops_kit.artifacts.canonical.text import canonical_json_line
 from mlops_kit.errors import BadDataError
 
@@ -31,6 +33,111 @@ class PartitionSet:
 
         parts = [self.tables[name] for name in sorted(self.tables)]
         return pa.concat_tables(parts, promote_options="permissive").combine_chunks()
+
+
+@dataclass(frozen=True)
+class TableFiles:
+    """A table of any size that lies in Parquet files and is never loaded whole: what a step gets for `Rows` and `PartitionRows`."""
+
+    paths: tuple[Path, ...]
+    """The files, in the order of their rows."""
+
+    def schema(self) -> dict[str, pa.DataType]:
+        """Return column name -> type, in the order of their first appearance; read from footers. A column that two files hold in types
+        that Arrow can promote has the wider one. Raises BadDataError when it cannot."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            found = pa.unify_schemas(
+                [pq.read_schema(path) for path in self.paths], promote_options="permissive"
+            )
+        except (pa.ArrowInvalid, pa.ArrowTypeError, OSError) as error:
+            raise BadDataError(
+                f"{self.paths[0].parent}: the files do not make one table ({error})"
+            ) from error
+        return {field.name: field.type for field in found}
+
+    def count(self) -> int:
+        """Return the number of rows, from the footers."""
+        import pyarrow.parquet as pq
+
+        return sum(pq.read_metadata(path).num_rows for path in self.paths)
+
+    def sql(self) -> str:
+        """Return the DuckDB table function that reads the rows, to stand after FROM; columns are matched by name."""
+        names = ", ".join("'" + path.as_posix().replace("'", "''") + "'" for path in self.paths)
+        return f"read_parquet([{names}], union_by_name = true)"
+
+    def batches(
+        self, columns: Sequence[str] | None = None, *, rows: int = 65_536
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield the rows in batches of at most `rows`, file after file, only the given `columns` if any."""
+        import pyarrow.parquet as pq
+
+        for path in self.paths:
+            with pq.ParquetFile(path) as file:
+                yield from file.iter_batches(rows, columns=list(columns) if columns else None)
+
+
+@dataclass(frozen=True)
+class RowStream:
+    """Rows that are made when they are written: what a step returns for `Rows`. `open` is called once; it gives a pyarrow RecordBatchReader.
+
+    `outside/duck.py: Duck.stream` makes one of a query. The order of rows must not depend on threads: order by a unique key.
+    """
+
+    open: Callable[[], pa.RecordBatchReader]
+    """Starts reading."""
+
+
+def write_rows(value: Any, path: Path) -> None:
+    """Write a RowStream, or anything that `Arrow` and `Table` take, as the Parquet file `path`; the bytes are those of write_parquet."""
+    if not isinstance(value, RowStream):
+        return write_arrow(arrow_table(value), path)
+    reader = value.open()
+    stream_arrow(reader, reader.schema, path)
+    return None
+
+
+def read_rows(path: Path) -> TableFiles:
+    """Return the Parquet file at `path` without reading its rows. Raises BadDataError when it is missing or damaged."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        pq.read_metadata(path)
+    except FileNotFoundError:
+        raise BadDataError(f"{path}: no such file", fix="mlops-kit run") from None
+    except (pa.ArrowInvalid, OSError) as error:
+        raise BadDataError(
+            f"{path}: not a readable Parquet file ({error})", fix=f"dvc checkout --force {path}"
+        ) from error
+    return TableFiles((path,))
+
+
+def write_partition_rows(value: Any, path: Path) -> None:
+    """Move the finished folder `value`, a Path, to `path`; a PartitionSet is written as write_partitions does."""
+    if isinstance(value, PartitionSet):
+        return write_partitions(value, path)
+    if not isinstance(value, Path):
+        raise BadDataError(
+            f"{path.name}: the step returned a {type(value).__name__} where PartitionRows takes a folder"
+        )
+    try:
+        os.replace(value, path)  # noqa: PTH105 - the one call that also replaces on Windows
+    except OSError:  # another file system
+        shutil.copytree(value, path)
+        shutil.rmtree(value, ignore_errors=True)
+    return None
+
+
+def read_partition_rows(path: Path) -> TableFiles:
+    """Return the Parquet files of the folder `path`, by name, without reading rows. Raises BadDataError when there are none."""
+    files = tuple(sorted(path.glob("*.parquet")))
+    if not files:
+        raise BadDataError(f"{path}: no partitions (*.parquet) in this folder", fix="mlops-kit run")
+    return TableFiles(files)
 
 
 def write_parquet(table: pa.Table, path: Path) -> None:

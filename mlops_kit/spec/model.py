@@ -186,6 +186,36 @@ class Column:
     """Allowed values of a string column; empty for any."""
     pattern: str | None = None
     """Regular expression (RE2 syntax) that a whole string value must match."""
+    unique: bool = False
+    """Whether no two rows may have the same value; missing values do not count."""
+    references: str | None = None
+    """Foreign key: `table.column` of another data artifact of the project (`planes.tailnum`); every value must stand there."""
+    pii: bool = False
+    """Whether the values are about persons: they appear in no diff, report, comment or log."""
+    licence: str = ""
+    """Under which terms the values may be used, where that differs from the whole."""
+    description: str = ""
+    """What the column means, with its unit."""
+
+
+@dataclass(frozen=True)
+class RowBounds:
+    """How many rows are plausible."""
+
+    min: int = 1
+    """Fewest rows of a table that is whole."""
+    max: int | None = None
+    """Most rows; any number if empty."""
+
+
+@dataclass(frozen=True)
+class Freshness:
+    """How old the newest row may be. Judged when data is acquired or checked, never inside a stage, whose result must not depend on the day."""
+
+    column: str
+    """Timestamp column that tells the age."""
+    max_age_days: float
+    """Largest age of its newest value, in days."""
 
 
 @dataclass(frozen=True)
@@ -196,6 +226,12 @@ class Schema:
     """Column name -> contract, in the order of the cleaned table."""
     max_quarantine: float = 0.05
     """Largest share of rows (0 to 1) that may break the contract before the `clean` step fails."""
+    rows: RowBounds = field(default_factory=RowBounds)
+    """How many rows the whole table may have."""
+    freshness: Freshness | None = None
+    """How old the newest row may be; any age if empty."""
+    licence: str = ""
+    """Under which terms the data may be used."""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ compression and its level are fixed; how a table is cut into chunks in memory do
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from mlops_kit.errors import BadDataError
@@ -15,17 +16,57 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ROW_GROUP = 65_536
+_OPTIONS: dict[str, Any] = {"compression": "zstd", "compression_level": 3, "version": "2.6"}
 
 
 def write_arrow(table: pa.Table, sink: Any) -> None:
     """Write a pyarrow Table to `sink`, a path or a binary file."""
     import pyarrow.parquet as pq
 
-    metadata = {k: v for k, v in (table.schema.metadata or {}).items() if k != b"pandas"}
-    plain = table.replace_schema_metadata(metadata or None)
-    pq.write_table(
-        plain, sink, compression="zstd", compression_level=3, row_group_size=ROW_GROUP, version="2.6"
-    )
+    plain = table.replace_schema_metadata(_plain_metadata(table.schema))
+    pq.write_table(plain, sink, row_group_size=ROW_GROUP, **_OPTIONS)
+
+
+def stream_arrow(batches: Iterable[pa.RecordBatch], schema: pa.Schema, sink: Any) -> int:
+    """Write rows that arrive in batches to `sink`: the bytes that write_arrow gives for all of them as one table.
+
+    However the rows are cut into batches, one row group at a time is in memory. Returns the number of rows.
+    """
+    import pyarrow.parquet as pq
+
+    metadata = _plain_metadata(schema)  # an empty mapping would be written, None is not
+    plain = schema.with_metadata(metadata) if metadata else schema.remove_metadata()
+    rows = 0
+    with pq.ParquetWriter(sink, plain, **_OPTIONS) as writer:
+        for group in _row_groups(batches, plain):
+            writer.write_table(group, row_group_size=ROW_GROUP)
+            rows += group.num_rows
+        if not rows:
+            writer.write_table(plain.empty_table())
+    return rows
+
+
+def _row_groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
+    import pyarrow as pa
+
+    held: list[pa.RecordBatch] = []
+    rows = 0
+    for arrived in batches:
+        batch = arrived
+        while batch.num_rows:
+            part = batch.slice(0, ROW_GROUP - rows)
+            held.append(part.replace_schema_metadata(schema.metadata))
+            rows += part.num_rows
+            batch = batch.slice(part.num_rows)
+            if rows == ROW_GROUP:
+                yield pa.Table.from_batches(held, schema).combine_chunks()
+                held, rows = [], 0
+    if held:
+        yield pa.Table.from_batches(held, schema).combine_chunks()
+
+
+def _plain_metadata(schema: pa.Schema) -> dict[bytes, bytes] | None:
+    return {k: v for k, v in (schema.metadata or {}).items() if k != b"pandas"} or None
 
 
 def arrow_table(value: Any) -> pa.Table:

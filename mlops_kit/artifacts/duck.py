@@ -1,0 +1,101 @@
+"""DuckDB, the engine for tables that are larger than memory: connections with fixed settings.
+
+Whatever could change a result or reach outside is set: time zone UTC, the order of rows kept, no extension is looked for or loaded, what
+does not fit into memory goes to a folder that is gone afterwards. Results do not depend on threads as long as queries order by a
+unique key and add integers or decimals. They do for sums and averages of floats, for `first` and `any_value` without an order, and for
+approximate aggregates.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import weakref
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlops_kit.artifacts.tables import RowStream
+from mlops_kit.outside.machine import available_memory, usable_processors
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    import duckdb
+    import pyarrow as pa
+
+LEAST_MEMORY = 512 << 20
+MOST_MEMORY = 3 << 30
+BATCH_ROWS = 65_536
+
+
+def open_duck(*, memory: int | None = None, threads: int | None = None) -> Duck:
+    """Return a new in-memory database.
+
+    `memory` is the most bytes that DuckDB itself holds before it spills to disk (half of what is free, 512 MiB to 3 GiB, by default; Arrow
+    batches and file writers come on top), `threads` how many it uses (all processors that this process may use, by default).
+    """
+    import duckdb
+
+    scratch = Path(tempfile.mkdtemp(prefix="mlops-kit-duck-"))
+    limit = memory or min(MOST_MEMORY, max(LEAST_MEMORY, available_memory() // 2))
+    connection = duckdb.connect(
+        config={
+            "memory_limit": f"{limit // (1 << 20)}MiB",
+            "threads": threads or usable_processors(),
+            "temp_directory": str(scratch),
+            "preserve_insertion_order": True,
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+        }
+    )
+    connection.execute("SET TimeZone = 'UTC'")
+    return Duck(connection, scratch)
+
+
+@dataclass(frozen=True, eq=False)
+class Duck:
+    """An open database; closed at the end of a `with` block, or when nothing refers to it any more (a RowStream does)."""
+
+    connection: duckdb.DuckDBPyConnection
+    """DuckDB's own connection."""
+    scratch: Path
+    """Folder for what does not fit into memory."""
+
+    def __post_init__(self) -> None:
+        weakref.finalize(self, _close, self.connection, self.scratch)
+
+    def run(self, sql: str, values: Any = None) -> duckdb.DuckDBPyConnection:
+        """Run a statement whose result is small, or needed by the next: `run(...).fetchall()`."""
+        return self.connection.execute(sql, values)
+
+    def stream(self, sql: str) -> RowStream:
+        """Return the rows of the query `sql` as a value for a `Rows` output; the query runs when it is written."""
+
+        def start() -> pa.RecordBatchReader:
+            return self.connection.cursor().sql(sql).to_arrow_reader(BATCH_ROWS)
+
+        return RowStream(start)
+
+    def __enter__(self) -> Duck:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        _close(self.connection, self.scratch)
+
+
+def quoted(name: str) -> str:
+    """Return `name` as an SQL identifier, whatever characters it has."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """Return `text` as an SQL string."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _close(connection: duckdb.DuckDBPyConnection, scratch: Path) -> None:
+    connection.close()
+    shutil.rmtree(scratch, ignore_errors=True)

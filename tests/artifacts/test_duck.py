@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from mlops_kit.artifacts.duck import open_duck, quoted
+from mlops_kit.artifacts.kinds import load_artifact, save_artifact
+from mlops_kit.artifacts.tables import RowStream, read_parquet, write_parquet
+
+ROWS = "SELECT i AS id, (i * 7919 % 1000)::VARCHAR AS word, (i % 13) / 7.0 AS x FROM range(200000) r(i) ORDER BY i * 48271 % 2147483647, i"
+
+
+def test_a_stream_is_written_as_the_bytes_of_the_whole_table(tmp_path: Path) -> None:
+    save_artifact("Rows", open_duck().stream(ROWS), tmp_path / "a.parquet")
+    write_parquet(read_parquet(tmp_path / "a.parquet"), tmp_path / "b.parquet")
+    assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
+
+
+@pytest.mark.parametrize("threads", [1, 3, 8])
+def test_a_stream_has_the_same_bytes_for_any_number_of_threads(tmp_path: Path, threads: int) -> None:
+    save_artifact("Rows", open_duck().stream(ROWS), tmp_path / "a.parquet")
+    save_artifact("Rows", open_duck(threads=threads).stream(ROWS), tmp_path / "b.parquet")
+    assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
+
+
+def test_a_stream_cut_anyhow_is_written_the_same(tmp_path: Path) -> None:
+    table = pa.table({"a": list(range(70_000))})
+    for name, size in (("a", 70_000), ("b", 999)):
+        reader = pa.RecordBatchReader.from_batches(table.schema, table.to_batches(size))
+        save_artifact("Rows", RowStream(lambda reader=reader: reader), tmp_path / f"{name}.parquet")
+    assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
+
+
+def test_no_rows_keep_their_columns(tmp_path: Path) -> None:
+    save_artifact("Rows", open_duck().stream("SELECT 1 AS a, 'x' AS b WHERE false"), tmp_path / "a.parquet")
+    found = load_artifact("Rows", tmp_path / "a.parquet")
+    assert (found.count(), list(found.schema())) == (0, ["a", "b"])
+
+
+def test_table_files_of_partitions_are_matched_by_name(tmp_path: Path) -> None:
+    write_parquet(pa.table({"a": [1], "b": ["x"]}), tmp_path / "1.parquet")
+    write_parquet(pa.table({"b": ["y"], "a": [2.5]}), tmp_path / "2.parquet")
+    files = load_artifact("PartitionRows", tmp_path)
+    with open_duck() as duck:
+        assert duck.run(f"SELECT a, b FROM {files.sql()}").fetchall() == [(1.0, "x"), (2.5, "y")]
+    assert files.schema() == {"a": pa.float64(), "b": pa.string()}
+
+
+def test_a_closed_database_leaves_no_folder() -> None:
+    with open_duck() as duck:
+        assert duck.scratch.is_dir()
+    assert not duck.scratch.exists()
+
+
+def test_quoted_takes_any_name() -> None:
+    name = 'a "b"; --'
+    with open_duck() as duck:
+        assert duck.run("SELECT 1 AS " + quoted(name)).description[0][0] == name
