@@ -1,0 +1,67 @@
+"""The one way to read a data file of others, whatever its format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlops_kit.data.formats.columnar import read_columnar
+from mlops_kit.data.formats.delimited import read_delimited
+from mlops_kit.data.formats.jsonlines import read_json_lines
+from mlops_kit.data.formats.options import FormatOptions, format_of
+from mlops_kit.data.formats.packed import Content, contents
+from mlops_kit.data.formats.rows import OnReject, RowSource
+from mlops_kit.errors import BadDataError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def read_rows(path: Path, options: FormatOptions | None = None) -> RowSource:
+    """Return the rows of a data file without reading them: CSV, TSV, JSON lines or Parquet, plain, compressed or in an archive.
+
+    Cells of CSV and JSON are texts. Several members of an archive that `options.member` chooses are read one after the other, by name;
+    they need the same columns. Raises BadDataError for a file that is missing, empty, damaged, of an unknown format, or has a bad header.
+    """
+    options = options or FormatOptions()
+    if not path.is_file():
+        raise BadDataError(f"{path}: no such file")
+    if path.stat().st_size == 0:
+        raise BadDataError(f"{path}: the file is empty")
+    parts = [_read(content, path, options) for content in contents(path, options)]
+    return parts[0] if len(parts) == 1 else _joined(str(path), parts)
+
+
+def read_table(path: Path, options: FormatOptions | None = None) -> pa.Table:
+    """Return the rows of a data file as a table in memory, for files that are known to be small.
+
+    Raises BadDataError as read_rows does, and for the first line that is no row.
+    """
+    return read_rows(path, options).table()
+
+
+def _read(content: Content, path: Path, options: FormatOptions) -> RowSource:
+    kind = format_of(content.inner, options)
+    if kind == "parquet":
+        return read_columnar(content, path)
+    if kind == "jsonl":
+        return read_json_lines(content, options)
+    return read_delimited(content, options)
+
+
+def _joined(name: str, parts: Sequence[RowSource]) -> RowSource:
+    schema = parts[0].schema
+    for part in parts[1:]:
+        if set(part.schema) != set(schema):
+            raise BadDataError(
+                f"{part.name}: other columns ({', '.join(part.schema.names)}) than {parts[0].name} ({', '.join(schema.names)})",
+                fix="choose files of one table with format.member",
+            )
+
+    def start(on_reject: OnReject) -> Iterator[pa.RecordBatch]:
+        for part in parts:
+            for batch in part.batches(on_reject):
+                yield batch.select(schema.names)
+
+    return RowSource(name, schema, start)
