@@ -44,6 +44,10 @@ if TYPE_CHECKING:
     from mlops_kit.artifacts.tables import PartitionSet, RowStream, TableFiles
     from mlops_kit.compare.kpis import judge_kpis
     from mlops_kit.compare.metrics import compute_metrics
+    from mlops_kit.data.partitions.gather import Manifest
+    from mlops_kit.data.partitions.local import LocalFiles
+    from mlops_kit.data.partitions.parted import Parted
+    from mlops_kit.data.partitions.source import Source
     from mlops_kit.errors import BadDataError
     from mlops_kit.spec.model import Column, Kpis, Schema, Task
     from mlops_kit.steps.runner import run, step
@@ -56,6 +60,10 @@ _HOMES = {
     **dict.fromkeys(("Column", "Kpis", "Schema", "Task"), "mlops_kit.spec.model"),
     **dict.fromkeys(("run", "step"), "mlops_kit.steps.runner"),
     "BadDataError": "mlops_kit.errors",
+    "LocalFiles": "mlops_kit.data.partitions.local",
+    "Manifest": "mlops_kit.data.partitions.gather",
+    "Parted": "mlops_kit.data.partitions.parted",
+    "Source": "mlops_kit.data.partitions.source",
     "TRUSTED_TYPES": "mlops_kit.artifacts.canonical.model",
     **dict.fromkeys(("PartitionSet", "RowStream", "TableFiles"), "mlops_kit.artifacts.tables"),
     "open_duck": "mlops_kit.artifacts.duck",
@@ -88,9 +96,12 @@ __all__ = [
     "Html",
     "InputFile",
     "Kpis",
+    "LocalFiles",
+    "Manifest",
     "Manifests",
     "Metrics",
     "Model",
+    "Parted",
     "PartitionRows",
     "PartitionSet",
     "Partitions",
@@ -98,6 +109,7 @@ __all__ = [
     "RowStream",
     "Rows",
     "Schema",
+    "Source",
     "Table",
     "TableFiles",
     "Task",

@@ -126,6 +126,10 @@ class Objects:
         """Put all files of a folder and then its listing into the cache. Raises OSError, OutsideError."""
         for name, found in members.items():
             self.put_file(path / name, found)
+        self.put_listing(members, digest)
+
+    def put_listing(self, members: Mapping[str, FileHash], digest: str) -> None:
+        """Put the listing of a folder into the cache, whether or not its files are there. Raises OSError."""
         listing = json.dumps(
             [{"md5": members[name].md5, "relpath": name} for name in sorted(members)], sort_keys=True
         ).encode()

@@ -9,6 +9,7 @@ from importlib import import_module
 GROUPS = (
     "init",
     "adopt",
+    "acquire",
     "plan",
     "run",
     "stats",

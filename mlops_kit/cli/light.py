@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 # Command -> the module with the function of that name; such modules do not import typer.
 LIGHT = {
+    "acquire": "mlops_kit.cli.acquire",
     "compare": "mlops_kit.cli.compare",
     "generate": "mlops_kit.cli.generate",
     "log": "mlops_kit.cli.log",

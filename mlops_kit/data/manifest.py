@@ -14,6 +14,8 @@ from pathlib import Path
 from mlops_kit.artifacts.canonical.text import canonical_json_line
 from mlops_kit.errors import BadDataError
 
+MANIFEST_ENDING = ".manifest.jsonl"
+
 
 @dataclass(frozen=True)
 class PartitionLine:
@@ -49,11 +51,15 @@ class PartitionLine:
     """Lines of the source that are no rows; they lie in `<partition>.rejects.jsonl`, and go to quarantine."""
     rejects_md5: str = ""
     """MD5 of that file; empty without one."""
+    rejects_bytes: int = 0
+    """Size of that file."""
+    replaces: str = ""
+    """SHA-256 of the version before, where the source rewrote the partition and that was accepted; git's history has its line."""
 
 
 def manifest_path(folder: Path) -> Path:
     """Return the manifest of the data folder `folder`: beside it, so that git keeps it while DVC keeps the folder."""
-    return folder.with_name(f"{folder.name}.manifest.jsonl")
+    return folder.with_name(f"{folder.name}{MANIFEST_ENDING}")
 
 
 def read_manifest(path: Path) -> tuple[PartitionLine, ...]:

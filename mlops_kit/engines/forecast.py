@@ -20,7 +20,7 @@ from mlops_kit.artifacts.remembered import Remembered, Supply
 from mlops_kit.artifacts.run_history import durations
 from mlops_kit.artifacts.statcache import StatCache
 from mlops_kit.artifacts.values import load_foreign_yaml
-from mlops_kit.engines.judging import targeted
+from mlops_kit.engines.judging import gathers, targeted
 from mlops_kit.errors import SpecError
 
 _MISSING = frozenset({GONE, NOT_CACHED})
@@ -205,9 +205,9 @@ class _Forecaster:
             quiet=found.quiet,
             unknown=found.unknown,
         )
-        if stage.frozen:
+        if stage.frozen and not gathers(stage):
             return replace(made, causes=())
-        if self._force or stage.always_runs or (causes and upstream):
+        if (self._force and not stage.frozen) or stage.always_runs or (causes and upstream):
             return replace(made, expected=Expected.RUN)
         if not causes:
             return replace(made, expected=Expected.PERHAPS) if upstream else made

@@ -21,6 +21,8 @@ from mlops_kit.engines._base import StageExit, StageLine, StageTask
 from mlops_kit.engines.judging import (
     Verdict,
     counted_causes,
+    fits_manifest,
+    gathers,
     targeted,
 )
 from mlops_kit.engines.local import LocalEngine
@@ -185,11 +187,12 @@ class _Pipeline:
         causes = counted_causes(self._freshness, found, allow_missing=self._options.allow_missing)
         self._reasons[name] = ", ".join(f"{cause.kind} {cause.name}" for cause in causes[:3])
         looked_through = not found.unknown or not stage.handed
-        if not self._options.force and not causes and looked_through:
+        forced = self._options.force and not gathers(stage)
+        if not forced and not causes and looked_through:
             return Verdict.UNCHANGED
-        if stage.handed or stage.frozen:
+        if stage.handed or (stage.frozen and not gathers(stage)):
             return Verdict.HAND
-        if self._options.force:
+        if forced or not fits_manifest(self._freshness, stage):
             return Verdict.RUN
         if self._options.pull and self._supplies.bring_outputs(stage, causes):
             return Verdict.UNCHANGED

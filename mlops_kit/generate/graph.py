@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
+from mlops_kit.data.manifest import MANIFEST_ENDING
 from mlops_kit.errors import SpecError
 from mlops_kit.generate.plan import WHERE, Stage
 
@@ -47,7 +48,8 @@ def _check_inputs(stages: Sequence[Stage], writers: Mapping[str, str], root: Pat
             here = (root / dep).exists() or (
                 root / f"{dep}.dvc"
             ).exists()  # in a clone the data of a .dvc file
-            if dep in writers or here or any(dep.startswith(f"{path}/") for path in writers):
+            own = stage.frozen and dep.endswith(MANIFEST_ENDING)  # `mlops-kit acquire` writes it
+            if own or dep in writers or here or any(dep.startswith(f"{path}/") for path in writers):
                 continue
             if dep.startswith(GENERATED_FOLDERS) and not dep.startswith("data/source/"):
                 raise SpecError(

@@ -52,6 +52,8 @@ class Stage:
     """What its step's file imports; None for built-in steps and commands."""
     used: UsedPackages | None = None
     """What its imports come to; None for a command."""
+    frozen: bool = False
+    """Whether it runs on purpose only."""
     resources: Mapping[str, Any] = field(default_factory=dict)
     """What it needs while it runs, as far as mlops.yaml says so."""
 
@@ -171,6 +173,7 @@ class _Planner:
             packages=used.names,
             code=code,
             used=used,
+            frozen=contract.frozen,
             resources=_hints(use),
         )
 

@@ -61,6 +61,8 @@ def _stage(stage: Stage) -> dict[str, Any]:
         items = [_output(output) for output in stage.outputs if output.kind.section == section]
         if items:
             entry[section] = items
+    if stage.frozen:
+        entry["frozen"] = True
     meta: dict[str, Any] = {"owner": stage.owner} if stage.owner else {}
     if stage.resources:
         meta["mlops-kit"] = dict(stage.resources)

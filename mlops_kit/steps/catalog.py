@@ -6,6 +6,7 @@ from pathlib import Path
 
 CATALOG: dict[str, str] = {
     "acquire.file": "mlops_kit.steps.data.acquire_file",
+    "acquire.files": "mlops_kit.steps.data.acquire_files",
     "clean.rules": "mlops_kit.steps.data.clean_rules",
     "features.calendar": "mlops_kit.steps.data.features_calendar",
     "label.column": "mlops_kit.steps.labels.label_column",

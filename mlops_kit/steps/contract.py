@@ -11,6 +11,8 @@ from mlops_kit.artifacts.kinds import KINDS
 from mlops_kit.errors import SpecError
 
 SPEC_INPUTS = ("task", "schema", "kpis")
+MANIFEST = "manifest"
+SOURCE = "source"
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ class StepContract:
     """Which of task, schema, kpis it reads."""
     imports: tuple[str, ...]
     """Top-level names of the modules that its file imports, inside functions too."""
+    frozen: bool = False
+    """Whether it runs on purpose only: what it writes is fetched by `mlops-kit acquire`, from what the function `source` of its file names."""
 
 
 @cache
@@ -76,6 +80,7 @@ class _Reader:
 
     def read(self) -> StepContract:
         function = self._step()
+        frozen = self._frozen(function)
         doc = ast.get_docstring(function) or ast.get_docstring(self.tree) or ""
         params = self._params_class(function)
         return StepContract(
@@ -90,6 +95,7 @@ class _Reader:
             input_files=self._input_files(params),
             spec_inputs=tuple(a.arg for a in function.args.kwonlyargs if a.arg in SPEC_INPUTS),
             imports=tuple(sorted(_top_level_imports(self.tree))),
+            frozen=frozen,
         )
 
     def _error(self, message: str, node: ast.AST, fix: str = "") -> SpecError:
@@ -121,6 +127,29 @@ class _Reader:
             ):
                 return keyword.value.value
         return 1
+
+    def _frozen(self, function: ast.FunctionDef) -> bool:
+        decorator = next(d for d in function.decorator_list if _is_step(d))
+        keywords = decorator.keywords if isinstance(decorator, ast.Call) else []
+        frozen = any(
+            k.arg == "frozen" and isinstance(k.value, ast.Constant) and k.value.value is True
+            for k in keywords
+        )
+        named = {argument.arg for argument in function.args.kwonlyargs}
+        if frozen and not any(isinstance(n, ast.FunctionDef) and n.name == SOURCE for n in self.tree.body):
+            raise self._error(
+                f"a frozen step needs a function `{SOURCE}` beside it, which says where `mlops-kit acquire` fetches from",
+                function,
+                fix=f"def {SOURCE}(params, task): return a source, as the step acquire.files does",
+            )
+        if frozen and MANIFEST not in named:
+            raise self._error(
+                f"a frozen step takes `*, {MANIFEST}: Manifest`, which its data are put together from",
+                function,
+            )
+        if MANIFEST in named and not frozen:
+            raise self._error(f"`{MANIFEST}` is for frozen steps", function, fix="@step(frozen=True)")
+        return frozen
 
     def _ref(self, name: str, annotation: ast.expr | None, node: ast.AST) -> ArtifactRef:
         kind = _name(annotation)
@@ -155,7 +184,7 @@ class _Reader:
         )
 
     def _params_class(self, function: ast.FunctionDef) -> str | None:
-        known = {*SPEC_INPUTS, "params"}
+        known = {*SPEC_INPUTS, "params", MANIFEST}
         for argument in function.args.kwonlyargs:
             if argument.arg not in known:
                 raise self._error(

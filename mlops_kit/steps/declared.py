@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlops_kit.artifacts.kinds import KINDS
+from mlops_kit.data.manifest import MANIFEST_ENDING
 from mlops_kit.spec.model import StepUse
 from mlops_kit.steps.contract import StepContract
 
@@ -29,9 +30,9 @@ def declared_files(contract: StepContract, use: StepUse, section: Any) -> Declar
     inputs = [KINDS[ref.kind].locate(use.inputs.get(ref.name, ref.name)) for ref in contract.inputs]
     specs = [f"{spec}.yaml" for spec in contract.spec_inputs if spec != "task"]
     outputs = [KINDS[ref.kind].locate(use.outputs.get(ref.name, ref.name)) for ref in contract.outputs]
-    return DeclaredFiles(
-        tuple(dict.fromkeys([*files, *use.deps, *inputs, *specs])), tuple(outputs), tuple(packages)
-    )
+    manifests = [f"{path}{MANIFEST_ENDING}" for path in outputs] if contract.frozen else []
+    reads = dict.fromkeys([*files, *use.deps, *inputs, *specs, *manifests])
+    return DeclaredFiles(tuple(reads), tuple(outputs), tuple(packages))
 
 
 def _input_files(contract: StepContract, section: Any) -> tuple[list[str], list[str]]:

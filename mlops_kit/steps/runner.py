@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
@@ -26,12 +27,18 @@ F = TypeVar("F", bound=Callable[..., Any])
 @overload
 def step(function: F) -> F: ...
 @overload
-def step(*, contract: int = 1) -> Callable[[F], F]: ...
-def step(function: F | None = None, *, contract: int = 1) -> F | Callable[[F], F]:
+def step(*, contract: int = 1, frozen: bool = False) -> Callable[[F], F]: ...
+def step(
+    function: F | None = None,
+    *,
+    contract: int = 1,
+    frozen: bool = False,  # noqa: ARG001 - read from the source, as `contract` is
+) -> F | Callable[[F], F]:
     """Mark a function as the step of its file.
 
     `contract` is an integer that the author raises when the same inputs can give other outputs; stages that use the step then
-    run again. The function itself is returned unchanged: a test calls it like any other.
+    run again. `frozen` says that what it writes is fetched on purpose, by `mlops-kit acquire`, from what the function `source` of the same
+    file names; an ordinary run leaves the stage alone, and the function only puts the recorded partitions together. The function itself is returned unchanged: a test calls it like any other.
     """
     if contract < 1:
         raise ValueError("contract versions start at 1")
@@ -76,7 +83,11 @@ def run_stage(function: Callable[..., Any], stage: str, *, root: Path) -> None:
     contract = read_contract(Path(function.__code__.co_filename))
     check_environment(root, stage)
     check_code(root, stage, use, contract, read_params(root).get(stage))
-    with watching(root, _declared(function, contract, stage, use, root)) as watch:
+    # A frozen stage gives what its manifest has the hashes of, whatever it reads: there is nothing to declare.
+    watched = (
+        nullcontext() if contract.frozen else watching(root, _declared(function, contract, stage, use, root))
+    )
+    with watched as watch:
         values = [load_artifact(kind, root / path) for kind, path in _input_paths(contract, use)]
         result = function(*values, **_settings(function, contract, stage, root))
         if watch:
@@ -116,6 +127,13 @@ def _settings(function: Callable[..., Any], contract: StepContract, stage: str, 
         settings["schema"] = load.read_schema(root)
     if "kpis" in contract.spec_inputs:
         settings["kpis"] = load.read_kpis(root)
+    if contract.frozen:
+        from mlops_kit.data.partitions.gather import Manifest
+
+        output = contract.outputs[0]
+        use = load.read_lifecycle(root).steps[stage]
+        folder = KINDS[output.kind].locate(use.outputs.get(output.name, output.name))
+        settings["manifest"] = Manifest(stage, Path(folder), root)
     if contract.params_class:
         section = load.read_params(root).get(stage, {})
         cls = function.__globals__.get(contract.params_class)

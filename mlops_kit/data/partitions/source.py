@@ -7,7 +7,7 @@ while stages run. A variant is one class with the methods of `Source`; what it n
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -74,10 +74,8 @@ class Fetched:
     """A file, below the folder that `fetch` was given, or the source itself if it is local. It is read, never changed."""
     rows: RowStream | None = None
     """Rows as Arrow batches, read once, while the partition is written; what is wrong meanwhile is raised from there."""
-    format: str = ""
-    """Format of the file, such as `csv` or `jsonl.gz`; by the ending of its name when empty."""
-    options: Mapping[str, Any] = field(default_factory=dict)
-    """Further options for reading the file (delimiter, encoding, ...)."""
+    options: Any = None
+    """How to read the file (`FormatOptions`); by the ending of its name when None."""
     origin: str = ""
     """Identity of what was really fetched, such as the ETag of the answer; that of the offer when empty."""
 

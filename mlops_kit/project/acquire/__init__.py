@@ -1,0 +1,1 @@
+"""`mlops-kit acquire`: what is new at the sources of a project becomes partitions, a manifest, and a recorded stage."""
