@@ -32,6 +32,7 @@ $(BIN)/.ready: requirements-dev.lock requirements-uv.lock pyproject.toml
 .tools/.ready: $(BIN)/.ready
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm install --prefix .tools --no-package-lock --no-audit --no-fund --silent @octokit/openapi@23.0.2 axe-core@4.14.1 mermaid@11.17.2
 	$(BIN)/python -m tests.support.browser
+	$(BIN)/python -m tests.support.postgres
 	$(BIN)/python -m tests.support.warm
 	touch $@
 
