@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MISSING_WORDS = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
-_SHAPES = {
+SHAPES = {
     "integer": r"^[-+]?\d+(\.0*)?$",
     "number": r"^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$",
-    "boolean": r"^(?i:true|false|yes|no|t|f|y|n|0|1)$",
-    "timestamp": r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])([T ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,6})?)?)?Z?$",
+    "boolean": r"^([Tt]([Rr][Uu][Ee])?|[Ff]([Aa][Ll][Ss][Ee])?|[Yy]([Ee][Ss])?|[Nn][Oo]?|0|1)$",
+    "timestamp": r"^(\d{3}[1-9]|\d{2}[1-9]0|\d[1-9]00|[1-9]000)-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])([T ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,6})?)?)?Z?$",
 }
 TOP_VALUES = 5
 
@@ -24,33 +24,22 @@ def cast_column(raw: pa.ChunkedArray, wanted: ColumnType) -> tuple[pa.ChunkedArr
     """Return the column as `wanted`, and for each row whether its value could not be read (it is missing in the result).
 
     Texts are trimmed; empty ones and words such as `NA` are missing. Integers become int64, numbers float64, timestamps are UTC
-    with microseconds; a time without zone is taken as UTC.
+    with microseconds; a time without zone is taken as UTC. Numbers with a fraction are no integers, numbers other than 0 and 1 no booleans,
+    numbers no timestamps, and NaN is missing.
     """
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
     none = np.zeros(len(raw), dtype=bool)
-    target = {
-        "string": pa.string(),
-        "integer": pa.int64(),
-        "number": pa.float64(),
-        "boolean": pa.bool_(),
-    }.get(wanted)
     if not (pa.types.is_string(raw.type) or pa.types.is_large_string(raw.type)):
-        if wanted == "timestamp":
-            zoned = (
-                raw
-                if getattr(raw.type, "tz", None)
-                else pc.assume_timezone(raw.cast(pa.timestamp("us")), "UTC")
-            )
-            return zoned.cast(pa.timestamp("us", tz="UTC")), none
-        return raw.cast(target, safe=False), none
+        values, unreadable = _from_typed(raw, wanted)
+        return values, np.asarray(unreadable, dtype=bool)
     text = pc.utf8_trim_whitespace(raw)
     text = pc.if_else(pc.is_in(text, value_set=pa.array(MISSING_WORDS)), pa.scalar(None, pa.string()), text)
     if wanted == "string":
         return text, none
-    fits = pc.fill_null(pc.match_substring_regex(text, _SHAPES[wanted]), True)
+    fits = pc.fill_null(pc.match_substring_regex(text, SHAPES[wanted]), True)
     clean = pc.if_else(fits, text, pa.scalar(None, pa.string()))
     values, impossible = _PARSERS[wanted](clean)
     return values, ~np.asarray(fits) | impossible
@@ -87,6 +76,40 @@ def _describe(column: pa.ChunkedArray) -> dict[str, Any]:
     counts = pc.value_counts(column.drop_null().cast(pa.string()).combine_chunks()).to_pylist()
     top = sorted(counts, key=lambda entry: (-entry["counts"], entry["values"]))[:TOP_VALUES]
     return {"top": {entry["values"]: entry["counts"] for entry in top}}
+
+
+def _from_typed(raw: pa.ChunkedArray, wanted: ColumnType) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
+    """Return a column that is not text as `wanted`, and where it cannot be."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    timed = pa.types.is_timestamp(raw.type) or pa.types.is_date(raw.type)
+    if pa.types.is_floating(raw.type):
+        raw = pc.if_else(pc.is_nan(raw), pa.scalar(None, raw.type), raw)
+    if pa.types.is_timestamp(raw.type):
+        raw = raw.cast(pa.timestamp("us", tz="UTC" if raw.type.tz else None), safe=False)
+    present = pc.is_valid(raw)
+    if wanted == "timestamp" and timed:
+        zoned = getattr(raw.type, "tz", None)
+        made = raw if zoned else pc.assume_timezone(raw.cast(pa.timestamp("us")), "UTC")
+        return made, pc.and_(present, False)
+    target = {
+        "string": pa.string(),
+        "integer": pa.int64(),
+        "number": pa.float64(),
+        "boolean": pa.bool_(),
+        "timestamp": pa.timestamp("us", tz="UTC"),
+    }[wanted]
+    if wanted == "timestamp" or (timed and wanted != "string"):
+        return pa.chunked_array([pa.nulls(len(raw), target)]), present
+    fits = present
+    if wanted == "boolean" and not pa.types.is_boolean(raw.type):
+        fits = pc.fill_null(pc.or_(pc.equal(raw, 0), pc.equal(raw, 1)), False)
+    elif wanted == "integer" and pa.types.is_floating(raw.type):
+        whole = pc.and_(pc.equal(raw, pc.trunc(raw)), pc.less(pc.abs(raw), 2.0**63))
+        fits = pc.fill_null(pc.or_(whole, pc.equal(raw, -(2.0**63))), False)
+    kept = pc.if_else(fits, raw, pa.scalar(None, raw.type))
+    return kept.cast(target, safe=False), pc.and_not(present, fits)
 
 
 def _integers(text: pa.ChunkedArray) -> tuple[pa.ChunkedArray, np.ndarray[Any, Any]]:

@@ -178,12 +178,12 @@ class Column:
     """`key`, `time`, `feature` (known when the prediction is made), `label_source` (known later) or `ignore`."""
     nullable: bool = True
     """Whether a value may be missing."""
-    min: float | None = None
-    """Smallest allowed value of a numeric column."""
-    max: float | None = None
-    """Largest allowed value of a numeric column."""
+    min: float | str | None = None
+    """Smallest allowed value of a numeric column; of a timestamp column a time such as `2013-01-31` or `2013-01-31T12:00:00Z`."""
+    max: float | str | None = None
+    """Largest allowed value, likewise."""
     values: tuple[str, ...] = ()
-    """Allowed values of a string column; empty for any."""
+    """Allowed values of a string, integer or boolean column, as texts; empty for any."""
     pattern: str | None = None
     """Regular expression (RE2 syntax) that a whole string value must match."""
     unique: bool = False
