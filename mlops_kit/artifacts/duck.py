@@ -49,7 +49,7 @@ def open_duck(*, memory: int | None = None, threads: int | None = None) -> Duck:
             "autoload_known_extensions": False,
         }
     )
-    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET GLOBAL TimeZone = 'UTC'")  # for the cursors of streams too
     return Duck(connection, scratch)
 
 

@@ -66,8 +66,9 @@ class TableFiles:
 
     def sql(self) -> str:
         """Return the DuckDB table function that reads the rows, to stand after FROM; columns are matched by name."""
+        # Parquet's smallest and largest values leave NaN out; unless told, DuckDB 2.0 then takes `isnan(x)` and `x > 5` for false unread.
         names = ", ".join("'" + path.as_posix().replace("'", "''") + "'" for path in self.paths)
-        return f"read_parquet([{names}], union_by_name = true)"
+        return f"read_parquet([{names}], union_by_name = true, can_have_nan = true)"
 
     def batches(
         self, columns: Sequence[str] | None = None, *, rows: int = 65_536

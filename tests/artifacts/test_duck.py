@@ -58,3 +58,20 @@ def test_quoted_takes_any_name() -> None:
     name = 'a "b"; --'
     with open_duck() as duck:
         assert duck.run("SELECT 1 AS " + quoted(name)).description[0][0] == name
+
+
+def test_a_stream_is_in_utc_wherever_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    stream = open_duck().stream("SELECT make_timestamptz(0) AS moment, hour(make_timestamptz(0)) AS hour")
+    save_artifact("Rows", stream, tmp_path / "a.parquet")
+    table = read_parquet(tmp_path / "a.parquet")
+    assert str(table.schema.field("moment").type) == "timestamp[us, tz=UTC]"
+    assert table["hour"].to_pylist() == [0]
+
+
+def test_rows_with_nan_are_found_although_statistics_leave_them_out(tmp_path: Path) -> None:
+    write_parquet(pa.table({"x": [1.0, float("nan"), None]}), tmp_path / "a.parquet")
+    source = load_artifact("Rows", tmp_path / "a.parquet").sql()
+    with open_duck() as duck:
+        assert duck.run(f"SELECT count(*) FROM {source} WHERE isnan(x)").fetchone() == (1,)
+        assert duck.run(f"SELECT count(nullif(x, 'NaN'::DOUBLE)) FROM {source}").fetchone() == (1,)
