@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from mlops_kit.artifacts.belonging import pipeline_files
 from mlops_kit.artifacts.contents import Contents, Lost
 from mlops_kit.artifacts.costs import known_costs
+from mlops_kit.artifacts.datadocs import read_documents
 from mlops_kit.artifacts.datafiles import DataFile, collect_data
 from mlops_kit.artifacts.dvcfiles import (
     DeclaredOutput,
@@ -115,6 +116,8 @@ class Side:
     """Version of mlops-kit that the side was made for; empty outside of our projects."""
     costs: Mapping[str, StageRun] = field(default_factory=dict)
     """Stage name -> what its recorded run cost, where the cache knows it."""
+    documents: Mapping[str, bytes] = field(default_factory=dict)
+    """Path -> content of the small files that speak about data, not parsed."""
 
 
 def read_side(root: Path, rev: str | None, *, label: str = "", fetch: bool = True) -> Side:
@@ -188,6 +191,7 @@ class _Reader:
             plots=self._plots(declared),
             kit=kit_version(self._tree),
             costs=known_costs(self._root, declared.stages),
+            documents=read_documents(self._tree),
         )
 
     @cached_property

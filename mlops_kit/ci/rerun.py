@@ -19,6 +19,7 @@ from mlops_kit.artifacts.worktree import shared_worktree
 from mlops_kit.ci.providers import CiEvent
 from mlops_kit.ci.results import restore_results, save_results
 from mlops_kit.compare.compare import compare_sides
+from mlops_kit.compare.data_section import describe_data
 from mlops_kit.compare.model import Comparison
 from mlops_kit.compare.verdict import exit_code
 from mlops_kit.engines._base import StageLine
@@ -101,7 +102,9 @@ def run_ci(root: Path, run: CiRun) -> CiResult:
     new = replace(read_side(root, None), info=label)
     production = read_production(root, new.kpis)
     made = compare_sides(old, new, project=project, production=production, looks=looks_at_test_set(root, new))
-    made = replace(planned(made), ran=head.ran, notes=(*notes, *made.notes))
+    made = replace(
+        planned(made), ran=head.ran, notes=(*notes, *made.notes), data_section=describe_data(root, old, new)
+    )
     return CiResult(made, exit_code(made))
 
 

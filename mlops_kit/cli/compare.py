@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast, get_args
 
 from mlops_kit.cli.light import add_command, argument, option
 from mlops_kit.cli.patience import told_when_slow
@@ -38,6 +38,11 @@ def compare(
     as_markdown: bool = option(False, "--md", help="Print Markdown, as in the comment on a pull request."),
     as_json: bool = option(False, "--json", help="Print JSON."),
     as_html: bool = option(False, "--html", help="Print a self-contained HTML page."),
+    data: str = option(
+        "auto",
+        "--data",
+        help="How far to look into the data: `none`, `summary` (no rows are read), `full` (rows of any number); by default rows of what is here and not large.",
+    ),
     output: Path | None = option(None, "--output", "-o", help="Write to this file instead."),
     repo: Path = option(Path(), "--repo", help="Folder of the DVC repository."),
 ) -> int:
@@ -56,6 +61,7 @@ def compare(
 
         mlops-kit compare HEAD~1 HEAD --json
     """
+    from mlops_kit.compare.data_section import DataLevel
     from mlops_kit.compare.verdict import exit_code
     from mlops_kit.project.compare import compare_commits
 
@@ -64,10 +70,12 @@ def compare(
         raise UsageError("--md, --json and --html exclude each other", fix="choose one")
     known = {".md": "md", ".json": "json", ".html": "html", ".htm": "html"}
     form = chosen[0] if chosen else form_of(output, known) if output else None
+    if data not in get_args(DataLevel):
+        raise UsageError(f"--data is `{data[:40]}`", fix="one of: none, summary, auto, full")
     if output:
         check_place(output)
     with told_when_slow(FETCHING):
-        result = compare_commits(repo.resolve(), base, head)
+        result = compare_commits(repo.resolve(), base, head, data=cast(DataLevel, data))
     if form:
         write_text(render_as(result, form), output)
     else:

@@ -7,12 +7,14 @@ from enum import StrEnum
 from typing import Literal
 
 from mlops_kit.artifacts.side import SideInfo, Unreadable
+from mlops_kit.compare.section import DataSection
 from mlops_kit.compare.spending import PipelineCost, PlannedStage, PlanTotals, StageCost
 from mlops_kit.spec.kinds import Direction, JsonValue
 
 __all__ = [
     "Comparison",
     "DataChange",
+    "DataSection",
     "KpiResult",
     "KpiStatus",
     "LabelChange",
@@ -324,6 +326,8 @@ class Comparison:
     """In CI: what was expected of the stages before the run; unchanged ones are only counted."""
     plan: PlanTotals | None = None
     """In CI: what the plan came to; None elsewhere."""
+    data_section: DataSection | None = None
+    """What changed in the data itself; None when nothing did, or it was not looked at."""
 
     @property
     def breached(self) -> tuple[KpiResult, ...]:

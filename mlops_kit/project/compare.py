@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from mlops_kit.artifacts.production import read_production
 from mlops_kit.artifacts.side import Side, read_side
 from mlops_kit.compare.compare import compare_sides
+from mlops_kit.compare.data_section import DataLevel, describe_data
 from mlops_kit.compare.model import Comparison
 from mlops_kit.errors import UnreadableSideError
 from mlops_kit.outside import git
@@ -17,8 +19,12 @@ from mlops_kit.project.roots import find_root
 RESULTS = ("dvc.lock", "params.yaml", "metrics")
 
 
-def compare_commits(root: Path, base: str | None = None, head: str | None = None) -> Comparison:
+def compare_commits(
+    root: Path, base: str | None = None, head: str | None = None, *, data: DataLevel = "auto"
+) -> Comparison:
     """Return the comparison of `head` (None: the work tree) with `base` (None: chosen by find_base).
+
+    `data` is how far it looks into the data.
 
     Works in any repository with a dvc.yaml. Raises UsageError outside of one, UnreadableSideError for a revision that does not exist.
     """
@@ -26,13 +32,14 @@ def compare_commits(root: Path, base: str | None = None, head: str | None = None
     chosen = base or find_base(root, head)
     old = _read(root, chosen) if chosen else None
     new = _read(root, head)
-    return compare_sides(
+    made = compare_sides(
         old,
         new,
         project=project_name(root),
         production=read_production(root, new.kpis),
         looks=_looks(root, new) if old and old.predictions else 0,
     )
+    return replace(made, data_section=describe_data(root, old, new, data))
 
 
 def _read(root: Path, rev: str | None) -> Side:

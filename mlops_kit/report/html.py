@@ -10,6 +10,7 @@ from mlops_kit.compare.model import Comparison, KpiStatus, MetricDiff, ValueChan
 from mlops_kit.report import text
 from mlops_kit.report.charts import draw_pictures, draw_plots
 from mlops_kit.report.cost_text import COLUMNS, cost_cells, cost_words
+from mlops_kit.report.data_text import Block, data_blocks, data_lines
 from mlops_kit.report.graph import WORDS, draw_graph
 from mlops_kit.report.graph_svg import draw_svg
 from mlops_kit.report.html_table import Row, fold, number_cell, scroll, section, table
@@ -32,9 +33,11 @@ def render(comparison: Comparison) -> str:
         _contract,
         _kpis,
         _metrics,
+        _data_words,
         _slices,
         _params,
         _data,
+        _data_blocks,
         _plan,
         _pipeline,
         _cost,
@@ -186,6 +189,26 @@ def _data(comparison: Comparison) -> str:
     made = table("Data changed", caption, ("data", "what", "base", "this", "columns"), rows)
     labels = f"<p>Labels: {esc(text.label_sentence(comparison.labels))}</p>" if comparison.labels else ""
     return fold(f"Data changed: {len(rows)}", labels, made) if rows or labels else ""
+
+
+def _data_words(comparison: Comparison) -> str:
+    items = "".join(f"<li>{esc(line)}</li>" for line in data_lines(comparison))
+    return section("Data", f"<ul>{items}</ul>") if items else ""
+
+
+def _data_blocks(comparison: Comparison) -> str:
+    return "\n".join(_block(block) for block in data_blocks(comparison))
+
+
+def _block(block: Block) -> str:
+    rows = [
+        tuple(
+            number_cell(cell) if side == "r" else esc(cell)
+            for cell, side in zip(row, block.alignment, strict=True)
+        )
+        for row in block.rows
+    ]
+    return fold(block.title, table(block.title, block.words, block.columns, rows))
 
 
 def _plan(comparison: Comparison) -> str:

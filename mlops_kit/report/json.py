@@ -124,6 +124,8 @@ def _read_scalar(wanted: Any, value: Any, where: str) -> Any:
     if wanted is float:
         _require(_is_number(value), value, where)
         return float(value)
+    if wanted is bool:
+        return _require(isinstance(value, bool), value, where)
     if wanted is int:
         return _require(isinstance(value, int) and _is_number(value) and abs(value) < 2**53, value, where)
     _require(wanted is str and isinstance(value, str) and len(value) <= MAX_TEXT, value, where)

@@ -67,6 +67,8 @@ def _cut(value: Any, rows: int, longest: int, name: str, depth: int = 0) -> Any:
         inner = [_cut(item, rows, longest, name, depth + 1) for item in value]
         if depth == 0 or len(inner) <= rows:  # rows of the report itself are cut, and counted, by _cut_rows
             return inner
+        if not isinstance(inner[0], str):  # a list of values has no room for a sentence
+            return inner[:rows]
         return [*inner[: rows - 1], f"… and {len(inner) - rows + 1:,} more"]
     return value
 

@@ -23,6 +23,7 @@ from mlops_kit.compare.model import (
 from mlops_kit.compare.spending import PlannedStage, StageCost
 from mlops_kit.report import mermaid, text
 from mlops_kit.report.cost_text import COLUMNS, cost_cells, cost_words
+from mlops_kit.report.data_text import data_blocks, data_lines
 from mlops_kit.report.text import markdown_text as md
 
 T = TypeVar("T")
@@ -82,9 +83,9 @@ def _only_head(comparison: Comparison, limit: int) -> str:
 
 def _render(comparison: Comparison, size: _Size) -> str:
     """Return what stands above the folds, then the folds; a table with many rows is above with its first and folded with the rest."""
-    split = (_failure, _unreadable, _contract, _kpis, _metrics)
+    split = (_failure, _unreadable, _contract, _kpis, _metrics, _data_words)
     tops, rests = zip(*(section(comparison, size) for section in split), strict=True)
-    folded = (_slices, _params, _data, _labels, _plan, _pipeline, _cost, _plots, _notes)
+    folded = (_slices, _params, _data, _data_blocks, _labels, _plan, _pipeline, _cost, _plots, _notes)
     parts = [_head(comparison), *tops, *rests, *(section(comparison, size) for section in folded)]
     return "\n\n".join(part for part in (*parts, _foot(comparison)) if part) + "\n"
 
@@ -228,6 +229,29 @@ def _data(comparison: Comparison, size: _Size) -> str:
 
     columns = _Columns(("data", "", "base", "this", "columns"), "lllll")
     return _fold_table(f"Data changed: {len(comparison.data)}", columns, comparison.data, row, size)
+
+
+def _data_words(comparison: Comparison, size: _Size) -> tuple[str, str]:
+    lines = data_lines(comparison)
+    made = [f"- {md(line, longest=400)}" for line in lines]
+    above, left = made[: size.above], made[size.above :]
+    more = [f"- … and {len(left)} more lines"] if left and not size.rows else []
+    top = "\n".join(["**Data**\n", *above, *more]) if above else ""
+    return top, _fold(f"Data, {len(left)} more lines", "\n".join(left)) if left and size.rows else ""
+
+
+def _data_blocks(comparison: Comparison, size: _Size) -> str:
+    parts = []
+    for block in data_blocks(comparison):
+
+        def row(cells: tuple[str, ...]) -> str:
+            return f"| {' | '.join(_together(md(cell, longest=300)) for cell in cells)} |"
+
+        names = [md(name) for name in block.columns]
+        table = _table(_Columns(names, block.alignment), _cut(block.rows, size.rows, row, "rows"))
+        words = md(block.words, longest=600)
+        parts.append(_fold(md(block.title), "\n\n".join(part for part in (words, table) if part)))
+    return "\n\n".join(parts)
 
 
 def _labels(comparison: Comparison, size: _Size) -> str:  # noqa: ARG001 - one signature for all sections

@@ -9,6 +9,7 @@ from mlops_kit.compare.model import Comparison, KpiStatus, MetricDiff, ValueChan
 from mlops_kit.compare.spending import StageCost
 from mlops_kit.report import text
 from mlops_kit.report.cost_text import cost_cells, cost_words
+from mlops_kit.report.data_text import Block, data_blocks, data_lines
 
 if TYPE_CHECKING:
     from rich.console import Group, RenderableType
@@ -33,6 +34,7 @@ TITLE_STYLES = {
 SHORT = {Verdict.SAME: "same"}  # a row is to fit into 80 columns
 MOST = 30
 MOST_COSTS = 5
+MOST_CELLS = 8
 
 
 def render(comparison: Comparison) -> Group:
@@ -64,6 +66,7 @@ def render(comparison: Comparison) -> Group:
         parts.append(Text(f"! {text.visible(text.contract_sentence(comparison))}", style="yellow"))
         parts += _value_lines(comparison.kpi_changes, "    ")
     parts += [*_kpi_lines(comparison), *_metric_tables(comparison)]
+    parts += _section_lines(comparison)
     parts += _change_lines(comparison)
     parts += [Text(f"note: {text.visible(note, longest=400)}", style="dim") for note in comparison.notes]
     return Group(*parts)
@@ -173,6 +176,34 @@ def _data_lines(comparison: Comparison) -> list[RenderableType]:
     if comparison.labels is not None:
         lines.append(_plain(f"labels: {text.visible(text.label_sentence(comparison.labels), longest=300)}"))
     return lines
+
+
+def _section_lines(comparison: Comparison) -> list[RenderableType]:
+    """Return what changed in the data: the words, then the first rows of each table."""
+    made = [_plain(f"data: {text.visible(line, longest=400)}") for line in data_lines(comparison)]
+    for block in data_blocks(comparison):
+        made += [] if block.minor else _block_lines(block)
+    return made
+
+
+def _block_lines(block: Block) -> list[RenderableType]:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 1))
+    # A column that is empty all along only takes room from the others.
+    shown = [index for index in range(len(block.columns)) if any(row[index] for row in block.rows)]
+    for index in shown:
+        right = block.alignment[index] == "r"
+        table.add_column(
+            Text(text.visible(block.columns[index])), justify="right" if right else "left", overflow="fold"
+        )
+    for row in block.rows[:MOST_CELLS]:
+        table.add_row(*(Text(text.visible(row[index])) for index in shown))
+    left = len(block.rows) - MOST_CELLS
+    more = [_plain(f"… and {left:,} more rows; all of them: mlops-kit compare --html")] if left > 0 else []
+    words = [Text(text.visible(block.words, longest=300), style="dim")] if block.words else []
+    return [Text(text.visible(block.title), style="bold"), *words, table, *more]
 
 
 def _plain(line: str) -> RenderableType:

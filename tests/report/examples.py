@@ -32,6 +32,7 @@ from mlops_kit.compare.model import (
     Verdict,
 )
 from mlops_kit.report import html, json, markdown, terminal
+from tests.report.arrivals import changed_files, section
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "report"
 
@@ -166,7 +167,12 @@ def first() -> Comparison:
     )
 
 
-EXAMPLES = {"better": improved, "worse": worsened, "unreadable": lost, "first": first}
+def arrived() -> Comparison:
+    """Return a pull request that brings new data."""
+    return replace(improved(), params=(), data=changed_files(), data_section=section())
+
+
+EXAMPLES = {"better": improved, "worse": worsened, "unreadable": lost, "first": first, "data": arrived}
 
 
 def filled(text: str, cls: Any = Comparison) -> Any:

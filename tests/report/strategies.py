@@ -63,4 +63,4 @@ def _kind(wanted: Any) -> st.SearchStrategy[Any]:
         return st.tuples(*map(_kind, inner))
     if isinstance(wanted, type) and issubclass(wanted, StrEnum):
         return st.sampled_from(list(wanted))
-    return {str: texts, float: numbers, int: st.integers(0, 10**9)}[wanted]
+    return {str: texts, float: numbers, int: st.integers(0, 10**9), bool: st.booleans()}[wanted]

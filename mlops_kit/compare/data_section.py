@@ -1,0 +1,121 @@
+"""What changed in the data of two sides: partitions, quarantine and profile at once, rows within a budget."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from mlops_kit.artifacts.datadocs import CONTRACT, MANIFEST, PROFILE
+from mlops_kit.artifacts.datafiles import DataFile
+from mlops_kit.artifacts.side import Side
+from mlops_kit.artifacts.store import DIRECTORY, Store, open_store
+from mlops_kit.compare.partitions import compare_manifests
+from mlops_kit.compare.profiles import compare_profiles
+from mlops_kit.compare.quarantine import NAME, compare_quarantine
+from mlops_kit.compare.section import DataSection
+from mlops_kit.errors import BadDataError, SpecError
+
+DataLevel: TypeAlias = Literal["none", "summary", "auto", "full"]
+"""Nothing, what needs no row, rows of tables within the budget, all rows."""
+Documents: TypeAlias = Mapping[str, bytes]
+MOST_PARTITIONS = 200
+INNER = MANIFEST.lstrip(".")
+
+
+def describe_data(root: Path, base: Side | None, head: Side, level: DataLevel = "auto") -> DataSection | None:
+    """Return what changed in the data that lies here; None when nothing did. Fetches nothing.
+
+    Content that is not here is not compared, which the section says. The lines of manifests in git are compared in any case.
+    """
+    if level == "none" or base is None or not _differ(base, head):
+        return None
+    pii = pii_columns(base) | pii_columns(head)
+    store = open_store(root)
+    left_out: list[str] = []
+    try:
+        partitions = compare_manifests(*_manifests(base, head, store))
+    except BadDataError as error:
+        partitions = ()
+        left_out.append(f"partitions could not be compared: {error.message}; {error.fix}")
+    if len(partitions) > MOST_PARTITIONS:
+        left_out.append(f"{len(partitions) - MOST_PARTITIONS:,} more partitions differ")
+    section = DataSection(
+        partitions=partitions[:MOST_PARTITIONS],
+        quarantine=compare_quarantine(_quarantine(base), _quarantine(head), pii),
+        profile=compare_profiles(base.documents.get(PROFILE), head.documents.get(PROFILE), pii),
+        left_out=tuple(left_out),
+    )
+    return None if section.is_empty else section
+
+
+def pii_columns(side: Side) -> frozenset[str]:
+    """Return the columns that the side's data contract marks as `pii`; none where it has no contract that can be read."""
+    content = side.documents.get(CONTRACT)
+    if content is None or b"pii" not in content:
+        return frozenset()
+    from mlops_kit.spec.load import load_schema
+
+    try:
+        columns = load_schema(content.decode("utf-8", "replace")).columns
+    except SpecError:
+        return _marked(content)
+    return frozenset(name for name, column in columns.items() if column.pii)
+
+
+def _marked(content: bytes) -> frozenset[str]:
+    """Return the columns marked `pii` in a contract that is not valid otherwise: a mistake elsewhere in it must not show their values."""
+    from mlops_kit.artifacts.values import load_foreign_yaml
+
+    try:
+        columns = load_foreign_yaml(content.decode("utf-8", "replace"), CONTRACT)["columns"]
+        return frozenset(str(name) for name, column in columns.items() if column.get("pii"))
+    except (SpecError, KeyError, TypeError, AttributeError):
+        return frozenset()
+
+
+def _differ(base: Side, head: Side) -> bool:
+    """Return whether anything of the data differs, which is known from hashes alone."""
+    files = {path: file.digest for path, file in base.data.items()}
+    return (
+        files != {path: file.digest for path, file in head.data.items()}
+        or base.documents != head.documents
+        or dict(_folders(base)) != dict(_folders(head))
+    )
+
+
+def _folders(side: Side) -> Iterator[tuple[str, str]]:
+    for stage in side.stages.values():
+        yield from ((path, digest) for path, digest in stage.outs.items() if digest.endswith(DIRECTORY))
+
+
+def _manifests(base: Side, head: Side, store: Store) -> tuple[Documents, Documents]:
+    """Return the manifests that git has, and those in folders of DVC's that differ, where both sides' are here."""
+    old, new = (
+        {path: content for path, content in side.documents.items() if path.endswith(MANIFEST)}
+        for side in (base, head)
+    )
+    before, after = dict(_folders(base)), dict(_folders(head))
+    for folder in before.keys() | after.keys():
+        path = posixpath.join(folder, INNER)
+        sides = ((before.get(folder), old), (after.get(folder), new))
+        if f"{folder}{MANIFEST}" in {**old, **new} or before.get(folder) == after.get(folder):
+            continue
+        read = [(made, _read(store, digest)) for digest, made in sides if digest]
+        if all(content is not None for _, content in read):
+            for made, content in read:
+                made[path] = content or b""
+    return old, new
+
+
+def _read(store: Store, digest: str) -> bytes | None:
+    try:
+        listing = store.listing(digest) or {}
+        return store.read(listing[INNER]) if INNER in listing else None
+    except (BadDataError, ValueError, TypeError, KeyError):
+        return None  # a damaged object is found where its content is needed; mlops-kit fsck
+
+
+def _quarantine(side: Side) -> DataFile | None:
+    return next((file for path, file in side.data.items() if posixpath.basename(path) == NAME), None)

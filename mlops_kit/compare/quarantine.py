@@ -1,0 +1,92 @@
+"""How the rows in quarantine differ between two sides: by rule, with examples that show no value of a `pii` column."""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+from typing import TYPE_CHECKING, Any
+
+from mlops_kit.artifacts.datafiles import DataFile
+from mlops_kit.compare.section import QuarantineChange, QuarantineExample, QuarantineRule
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+NAME = "quarantine.parquet"
+WORDS = ("rule", "column", "value")
+MOST_ROWS = 1_000_000
+MOST_RULES = 30
+EXAMPLES = 3
+LONGEST = 120
+
+
+def compare_quarantine(
+    old: DataFile | None, new: DataFile | None, pii: AbstractSet[str]
+) -> QuarantineChange | None:
+    """Return how two quarantines differ; None when they do not, or are no quarantines that are here.
+
+    `pii` are columns whose values are not shown. A row that could not be read at all is about no column: where any column is `pii`, its
+    text is not shown either.
+    """
+    if old is not None and new is not None and old.digest == new.digest:
+        return None
+    tables = [_read(file) for file in (old, new)]
+    if new is None or tables[1] is None or (old is not None and tables[0] is None):
+        return None
+    before, after = (_by_rule(table) for table in tables)
+    rules = [_rule(name, before.get(name, ()), after.get(name, ()), pii) for name in before.keys() | after]
+    moved = [rule for rule in rules if rule.old != rule.new or rule.examples]
+    moved.sort(key=lambda rule: (-abs(rule.new - rule.old), -rule.new, rule.column, rule.rule))
+    return QuarantineChange(
+        new.path,
+        sum(map(len, before.values())),
+        sum(map(len, after.values())),
+        tuple(moved[:MOST_RULES]),
+        others=len(rules) - len(moved[:MOST_RULES]),
+    )
+
+
+def _read(file: DataFile | None) -> pa.Table | None:
+    shape = file.shape() if file else None
+    if file is None or shape is None or not set(WORDS) <= set(shape.columns) or shape.rows > MOST_ROWS:
+        return None
+    return file.table()
+
+
+Row = tuple[tuple[tuple[str, str | None], ...], str | None]
+
+
+def _by_rule(table: pa.Table | None) -> dict[tuple[str, str], list[Row]]:
+    """Return (column, rule) -> the rows, each as its key and the value."""
+    found: dict[tuple[str, str], list[Row]] = {}
+    if table is None:
+        return found
+    keys = [name for name in table.column_names if name not in WORDS]
+    columns: list[list[Any]] = [table[name].to_pylist() for name in (*keys, *WORDS)]
+    for *key, rule, column, value in zip(*columns, strict=True):
+        named = tuple((name, _text(item)) for name, item in zip(keys, key, strict=True))
+        found.setdefault((_text(column) or "", _text(rule) or ""), []).append((named, _text(value)))
+    return found
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)[:LONGEST]
+
+
+def _rule(
+    name: tuple[str, str], old: list[Row] | tuple[()], new: list[Row] | tuple[()], pii: AbstractSet[str]
+) -> QuarantineRule:
+    column, rule = name
+    hidden = column in pii or (bool(pii) and not column)
+    known = set(old)
+    fresh = [row for row in new if row not in known]
+    if not fresh and len(old) > len(new):
+        still = set(new)
+        fresh = [row for row in old if row not in still]
+    shown = sorted(fresh, key=lambda row: tuple((value is None, value or "") for _, value in row[0]))
+    examples = tuple(_example(row, pii, hidden=hidden) for row in shown[:EXAMPLES])
+    return QuarantineRule(column, rule, len(old), len(new), examples)
+
+
+def _example(row: Row, pii: AbstractSet[str], *, hidden: bool) -> QuarantineExample:
+    key = tuple((name, value) for name, value in row[0] if name not in pii)
+    return QuarantineExample(key, None if hidden else row[1], hidden)
