@@ -40,10 +40,13 @@ if TYPE_CHECKING:
         Text,
     )
     from mlops_kit.artifacts.predictions import feature_columns, make_predictions
-    from mlops_kit.artifacts.source import open_source, read_table
-    from mlops_kit.artifacts.tables import PartitionSet, RowStream, TableFiles
+    from mlops_kit.artifacts.source import open_source
+    from mlops_kit.artifacts.tables import PartitionSet, PartitionStream, RowStream, TableFiles
     from mlops_kit.compare.kpis import judge_kpis
     from mlops_kit.compare.metrics import compute_metrics
+    from mlops_kit.data.formats.acquiring import part_rows, sample_rows
+    from mlops_kit.data.formats.options import FormatOptions
+    from mlops_kit.data.formats.reading import read_rows, read_table
     from mlops_kit.data.partitions.gather import Manifest
     from mlops_kit.data.partitions.local import LocalFiles
     from mlops_kit.data.partitions.parted import Parted
@@ -65,7 +68,7 @@ _HOMES = {
     "Parted": "mlops_kit.data.partitions.parted",
     "Source": "mlops_kit.data.partitions.source",
     "TRUSTED_TYPES": "mlops_kit.artifacts.canonical.model",
-    **dict.fromkeys(("PartitionSet", "RowStream", "TableFiles"), "mlops_kit.artifacts.tables"),
+    **dict.fromkeys(("PartitionSet", "PartitionStream", "RowStream", "TableFiles"), "mlops_kit.artifacts.tables"),
     "open_duck": "mlops_kit.artifacts.duck",
     "canonical_json": "mlops_kit.artifacts.canonical.text",
     "cast_column": "mlops_kit.artifacts.columns",
@@ -77,7 +80,9 @@ _HOMES = {
     "make_predictions": "mlops_kit.artifacts.predictions",
     "open_source": "mlops_kit.artifacts.source",
     "profile_table": "mlops_kit.artifacts.columns",
-    "read_table": "mlops_kit.artifacts.source",
+    **dict.fromkeys(("part_rows", "sample_rows"), "mlops_kit.data.formats.acquiring"),
+    "FormatOptions": "mlops_kit.data.formats.options",
+    **dict.fromkeys(("read_rows", "read_table"), "mlops_kit.data.formats.reading"),
     "write": "mlops_kit.artifacts.canonical.dispatch",
 }  # fmt: skip
 
@@ -93,6 +98,7 @@ __all__ = [
     "Database",
     "Document",
     "Figure",
+    "FormatOptions",
     "Html",
     "InputFile",
     "Kpis",
@@ -104,6 +110,7 @@ __all__ = [
     "Parted",
     "PartitionRows",
     "PartitionSet",
+    "PartitionStream",
     "Partitions",
     "Predictions",
     "RowStream",
@@ -125,9 +132,12 @@ __all__ = [
     "make_predictions",
     "open_duck",
     "open_source",
+    "part_rows",
     "profile_table",
+    "read_rows",
     "read_table",
     "run",
+    "sample_rows",
     "step",
     "write",
 ]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from mlops_kit.artifacts.tables import PartitionSet, RowStream, TableFiles
+    from mlops_kit.artifacts.tables import PartitionSet, PartitionStream, RowStream, TableFiles
 
     Table: TypeAlias = pd.DataFrame
     Csv: TypeAlias = pd.DataFrame
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Html: TypeAlias = str
     Arrow: TypeAlias = pa.Table
     Rows: TypeAlias = TableFiles | RowStream
-    PartitionRows: TypeAlias = TableFiles | Path
+    PartitionRows: TypeAlias = TableFiles | PartitionStream | Path
     Predictions: TypeAlias = pa.Table
     Partitions: TypeAlias = PartitionSet
     Model: TypeAlias = Any
@@ -51,7 +51,8 @@ else:
         """A table of any size in `data/<name>.parquet`, the same file as Table: read as TableFiles, written from a RowStream."""
 
     class PartitionRows:
-        """Partitions of any size in `data/<name>/`, the same folder as Partitions: read as TableFiles, written from a finished folder."""
+        """Partitions of any size in `data/<name>/`, the same folder as Partitions: read as TableFiles, written from a PartitionStream
+        or a finished folder."""
 
     class Csv:
         """A pandas DataFrame in `data/<name>.csv`, for tools that read nothing else; types are guessed anew when it is read."""

@@ -92,6 +92,14 @@ class RowStream:
     """Starts reading."""
 
 
+@dataclass(frozen=True)
+class PartitionStream:
+    """Partitions that are made when they are written: what a step returns for `PartitionRows` when they are many or large."""
+
+    write: Callable[[Path], Any]
+    """Writes the files into the empty folder that it is given, on the file system where they will stay."""
+
+
 def write_rows(value: Any, path: Path) -> None:
     """Write a RowStream, or anything that `Arrow` and `Table` take, as the Parquet file `path`; the bytes are those of write_parquet."""
     if not isinstance(value, RowStream):
@@ -118,7 +126,12 @@ def read_rows(path: Path) -> TableFiles:
 
 
 def write_partition_rows(value: Any, path: Path) -> None:
-    """Move the finished folder `value`, a Path, to `path`; a PartitionSet is written as write_partitions does."""
+    """Write a PartitionStream into the new folder `path`; or move the finished folder `value`, a Path, there; a PartitionSet is written as
+    write_partitions does."""
+    if isinstance(value, PartitionStream):
+        path.mkdir(parents=True)
+        value.write(path)
+        return None
     if isinstance(value, PartitionSet):
         return write_partitions(value, path)
     if not isinstance(value, Path):

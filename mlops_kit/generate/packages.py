@@ -38,7 +38,10 @@ HELPERS: Mapping[str, tuple[str, ...]] = {
     "cast_column": ("numpy", "pyarrow"),
     "profile_table": ("numpy", "pyarrow"),
     "make_predictions": ("numpy", "pyarrow"),
+    "part_rows": ("pyarrow",),
+    "read_rows": ("pyarrow",),
     "read_table": ("pyarrow",),
+    "sample_rows": ("pyarrow",),
     "PartitionSet": ("pyarrow",),
     "dump_model": ("scikit-learn", "skops"),
     # Which of these it uses depends on the ending of a path that need not stand in the code.

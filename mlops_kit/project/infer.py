@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops_kit.artifacts.columns import cast_column
-from mlops_kit.artifacts.source import read_table
+from mlops_kit.data.formats.reading import read_table
 from mlops_kit.errors import BadDataError, UsageError
 from mlops_kit.spec.model import Column, ColumnRole, ColumnType, TaskKind
 

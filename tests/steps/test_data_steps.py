@@ -12,6 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlops_kit import BadDataError, PartitionSet
+from mlops_kit.artifacts.kinds import save_artifact
+from mlops_kit.artifacts.tables import read_partitions
 from mlops_kit.spec.model import Column, Schema, Task
 from mlops_kit.steps.data.acquire_file import AcquireParams, acquire
 from mlops_kit.steps.data.clean_rules import CleanParams, clean
@@ -34,12 +36,17 @@ def daily(count: int, **columns: list[Any]) -> pa.Table:
     return pa.table({"id": [f"r{number:04}" for number in range(count)], "when": moments, **columns})
 
 
+def acquired(params: AcquireParams) -> PartitionSet:
+    save_artifact("PartitionRows", acquire(task=TASK, params=params).raw, Path("raw"))
+    return read_partitions(Path("raw"))
+
+
 def test_acquire_parts_by_month_and_stops_where_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("d.csv").write_text(
         "id,when,x\n1,2025-01-31T23:00:00Z,a\n2,2025-02-01T00:00:00Z,\n3,2025-03-01T00:00:00Z,c\n"
     )
-    made = acquire(task=TASK, params=AcquireParams("d.csv", through="2025-02")).raw
+    made = acquired(AcquireParams("d.csv", through="2025-02"))
     assert list(made.tables) == ["2025-01", "2025-02"]
     assert made.tables["2025-02"].to_pylist() == [{"id": "2", "when": "2025-02-01T00:00:00Z", "x": None}]
     assert [line["rows"] for line in made.manifest] == [1, 1]
@@ -50,7 +57,7 @@ def test_sample_never_moves_old_rows(tmp_path: Path, monkeypatch: pytest.MonkeyP
     kept = []
     for count in (500, 1000):
         Path("d.csv").write_text("id,when\n" + "".join(f"{n},2025-01-01T00:00:00Z\n" for n in range(count)))
-        made = acquire(task=TASK, params=AcquireParams("d.csv", sample=0.2)).raw.tables["2025-01"]
+        made = acquired(AcquireParams("d.csv", sample=0.2)).tables["2025-01"]
         kept.append([row for row in made["id"].to_pylist() if int(row) < 500])
     assert kept[0] == kept[1]
     assert 60 < len(kept[0]) < 140
@@ -71,7 +78,7 @@ def test_acquire_describes_a_source_it_cannot_use(
     monkeypatch.chdir(tmp_path)
     Path("d.csv").write_text(text)
     with pytest.raises(BadDataError) as caught:
-        acquire(task=TASK, params=AcquireParams("d.csv", through="2025-12"))
+        acquired(AcquireParams("d.csv", through="2025-12"))
     assert message in f"{caught.value.message} {caught.value.fix}"
 
 

@@ -14,6 +14,7 @@ from mlops_kit.errors import BadDataError
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 ROW_GROUP = 65_536
 _OPTIONS: dict[str, Any] = {"compression": "zstd", "compression_level": 3, "version": "2.6"}
@@ -32,18 +33,29 @@ def stream_arrow(batches: Iterable[pa.RecordBatch], schema: pa.Schema, sink: Any
 
     However the rows are cut into batches, one row group at a time is in memory. Returns the number of rows.
     """
-    import pyarrow.parquet as pq
-
-    metadata = _plain_metadata(schema)  # an empty mapping would be written, None is not
-    plain = schema.with_metadata(metadata) if metadata else schema.remove_metadata()
+    plain = plain_schema(schema)
     rows = 0
-    with pq.ParquetWriter(sink, plain, **_OPTIONS) as writer:
+    with open_parquet(sink, plain) as writer:
         for group in _row_groups(batches, plain):
             writer.write_table(group, row_group_size=ROW_GROUP)
             rows += group.num_rows
         if not rows:
             writer.write_table(plain.empty_table())
     return rows
+
+
+def open_parquet(sink: Any, schema: pa.Schema) -> pq.ParquetWriter:
+    """Return a writer to `sink` that gives the bytes of write_arrow when each table but the last has ROW_GROUP rows, and no row at all is
+    written as an empty table. `schema` comes from plain_schema."""
+    import pyarrow.parquet as pq
+
+    return pq.ParquetWriter(sink, schema, **_OPTIONS)
+
+
+def plain_schema(schema: pa.Schema) -> pa.Schema:
+    """Return `schema` without the metadata of pandas."""
+    metadata = _plain_metadata(schema)  # an empty mapping would be written, None is not
+    return schema.with_metadata(metadata) if metadata else schema.remove_metadata()
 
 
 def _row_groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:

@@ -55,7 +55,7 @@ def _opened(content: Content, path: Path) -> Iterator[pq.ParquetFile]:
 
 @contextmanager
 def _on_disk(content: Content, path: Path) -> Iterator[Path]:
-    if content.name == str(path) and content.inner.lower().endswith((".parquet", ".pq")):
+    if content.inner == path.name and content.inner.lower().endswith((".parquet", ".pq")):
         yield path
         return
     with tempfile.TemporaryDirectory(prefix="mlops-kit-") as scratch:

@@ -33,25 +33,26 @@ class Content:
     """Starts reading from the beginning. Raises BadDataError for what is damaged, encrypted or a bomb, also while reading."""
 
 
-def contents(path: Path, options: FormatOptions) -> tuple[Content, ...]:
+def contents(path: Path, options: FormatOptions, label: str) -> tuple[Content, ...]:
     """Return the data files in `path`: itself, or the members of an archive that `options.member` chooses, by name.
 
-    Raises BadDataError for an archive that is damaged, has a member outside of its folder, has no data file, or several of which
-    none is chosen.
+    `label` is what messages call the file. Raises BadDataError for an archive that is damaged, has a member outside of its folder, has no
+    data file, or several of which none is chosen.
     """
+    file = _File(path, label, options)
     if not is_archive(path.name):
-        return (Content(str(path), path.name, lambda: _open_file(path, options)),)
+        return (Content(label, path.name, file.plain),)
     zipped = path.name.lower().endswith(".zip")
-    names = _zip_names(path) if zipped else _tar_names(path, options)
+    names = file.zip_names() if zipped else file.tar_names()
     for name in names:
         if _leaves(name):
             raise BadDataError(
-                f"{path}: the member {name!r} leaves the archive's folder", fix="do not trust this archive"
+                f"{label}: the member {name!r} leaves the archive's folder", fix="do not trust this archive"
             )
-    opener = _open_zipped if zipped else _open_tarred
+    opener = file.zipped if zipped else file.tarred
     return tuple(
-        Content(f"{path}!{name}", name, lambda name=name: opener(path, name, options))  # type: ignore[misc]
-        for name in _choose(path, names, options)
+        Content(f"{label}!{name}", name, lambda name=name: opener(name))  # type: ignore[misc]
+        for name in _choose(label, names, options.member)
     )
 
 
@@ -111,25 +112,6 @@ def _described(name: str) -> Iterator[None]:
         ) from None
 
 
-@contextmanager
-def _open_file(path: Path, options: FormatOptions) -> Iterator[Stream]:
-    with ExitStack() as stack:
-        raw = stack.enter_context(path.open("rb"))
-        yield _unpacked(raw, str(path), path.name, path.stat().st_size, options, stack)
-
-
-def _unpacked(
-    raw: IO[bytes], label: str, name: str, size: int, options: FormatOptions, stack: ExitStack
-) -> Stream:
-    """Return `raw` decompressed as the ending of `name` says; bytes as they are when it has none."""
-    ending = next((end for end in PACKED if name.lower().endswith(end)), "")
-    with _described(label):
-        source: Any = _OPENERS[ending](raw)
-    if ending:
-        stack.callback(source.close)
-    return Stream(source, label, size, options.max_ratio if ending else 1 << 62)
-
-
 def _gunzip(raw: IO[bytes]) -> Any:
     import gzip
 
@@ -163,59 +145,75 @@ _OPENERS: dict[str, Callable[[IO[bytes]], Any]] = {
 }
 
 
-def _zip_names(path: Path) -> list[str]:
-    with _described(str(path)), zipfile.ZipFile(path) as archive:
-        return [member.filename for member in archive.infolist() if not member.is_dir()]
+@dataclass(frozen=True)
+class _File:
+    """A file on disk, its name in messages, and how to read it."""
 
+    path: Path
+    label: str
+    options: FormatOptions
 
-def _tar_names(path: Path, options: FormatOptions) -> list[str]:
-    with _tar(path, options) as archive, _described(str(path)):
-        return [member.name for member in archive if not member.isdir()]
+    @contextmanager
+    def plain(self) -> Iterator[Stream]:
+        with ExitStack() as stack:
+            raw = stack.enter_context(self.path.open("rb"))
+            yield self._unpacked(raw, self.label, self.path.name, stack)
 
+    def zip_names(self) -> list[str]:
+        with _described(self.label), zipfile.ZipFile(self.path) as archive:
+            return [member.filename for member in archive.infolist() if not member.is_dir()]
 
-@contextmanager
-def _tar(path: Path, options: FormatOptions) -> Iterator[tarfile.TarFile]:
-    # `.tgz` and its like as their long forms; the tar itself is read as a stream, so that the limits hold.
-    long = path.name.lower().replace(".tgz", ".gz").replace(".tbz2", ".bz2").replace(".txz", ".xz")
-    with ExitStack() as stack:
-        raw = stack.enter_context(path.open("rb"))
-        stream = _unpacked(raw, str(path), long, path.stat().st_size, options, stack)
-        with _described(str(path)):
-            archive = stack.enter_context(tarfile.open(fileobj=stream, mode="r|"))
-        yield archive
+    def tar_names(self) -> list[str]:
+        with self._tar() as archive, _described(self.label):
+            return [member.name for member in archive if not member.isdir()]
 
+    @contextmanager
+    def zipped(self, name: str) -> Iterator[Stream]:
+        label = f"{self.label}!{name}"
+        with ExitStack() as stack:
+            with _described(label):
+                archive = stack.enter_context(zipfile.ZipFile(self.path))
+                raw = stack.enter_context(archive.open(name))
+            packed = archive.getinfo(name).compress_size
+            yield self._unpacked(Stream(raw, label, packed, self.options.max_ratio), label, name, stack)
 
-@contextmanager
-def _open_zipped(path: Path, name: str, options: FormatOptions) -> Iterator[Stream]:
-    label = f"{path}!{name}"
-    with ExitStack() as stack:
+    @contextmanager
+    def tarred(self, name: str) -> Iterator[Stream]:
+        label = f"{self.label}!{name}"
+        with ExitStack() as stack:
+            archive = stack.enter_context(self._tar())
+            with _described(label):
+                member = next(member for member in archive if member.name == name)
+                raw = archive.extractfile(member) if member.isfile() else None
+            if raw is None:
+                raise BadDataError(f"{label}: a link or a device, not a file", fix="pack the file itself")
+            yield self._unpacked(Stream(raw, label, self._size(), self.options.max_ratio), label, name, stack)
+
+    @contextmanager
+    def _tar(self) -> Iterator[tarfile.TarFile]:
+        # `.tgz` and its like as their long forms; the tar itself is read as a stream, so that the limits hold.
+        name = self.path.name.lower()
+        name = name.replace(".tgz", ".gz").replace(".tbz2", ".bz2").replace(".txz", ".xz")
+        with ExitStack() as stack:
+            raw = stack.enter_context(self.path.open("rb"))
+            stream = self._unpacked(raw, self.label, name, stack)
+            with _described(self.label):
+                archive = stack.enter_context(tarfile.open(fileobj=stream, mode="r|"))
+            yield archive
+
+    def _unpacked(self, raw: Any, label: str, name: str, stack: ExitStack) -> Stream:
+        """Return `raw` decompressed as the ending of `name` says; bytes as they are when it has none."""
+        ending = next((end for end in PACKED if name.lower().endswith(end)), "")
+        if not ending and isinstance(raw, Stream):
+            return raw
         with _described(label):
-            archive = stack.enter_context(zipfile.ZipFile(path))
-            raw = stack.enter_context(archive.open(name))
-        inner = Stream(raw, label, archive.getinfo(name).compress_size, options.max_ratio)
-        yield _nested(inner, label, name, path, options, stack)
+            source: Any = _OPENERS[ending](raw)
+        if ending:
+            stack.callback(source.close)
+        return Stream(source, label, self._size(), self.options.max_ratio if ending else 1 << 62)
 
-
-@contextmanager
-def _open_tarred(path: Path, name: str, options: FormatOptions) -> Iterator[Stream]:
-    label = f"{path}!{name}"
-    with ExitStack() as stack:
-        archive = stack.enter_context(_tar(path, options))
-        with _described(label):
-            member = next(member for member in archive if member.name == name)
-            raw = archive.extractfile(member) if member.isfile() else None
-        if raw is None:
-            raise BadDataError(f"{label}: a link or a device, not a file", fix="pack the file itself")
-        inner = Stream(raw, label, path.stat().st_size, options.max_ratio)
-        yield _nested(inner, label, name, path, options, stack)
-
-
-def _nested(
-    inner: Stream, label: str, name: str, path: Path, options: FormatOptions, stack: ExitStack
-) -> Stream:
-    if not name.lower().endswith(PACKED):
-        return inner
-    return _unpacked(inner, label, name, path.stat().st_size, options, stack)  # type: ignore[arg-type]
+    def _size(self) -> int:
+        return self.path.stat().st_size
 
 
 def _leaves(name: str) -> bool:
@@ -223,26 +221,30 @@ def _leaves(name: str) -> bool:
     return plain.is_absolute() or ".." in plain.parts or name[1:2] == ":"
 
 
-def _choose(path: Path, names: list[str], options: FormatOptions) -> list[str]:
-    visible = [name for name in names if not any(p[0] in "._" for p in PurePosixPath(name).parts)]
-    wanted = options.member
-    found = sorted(
-        {name for name in (names if wanted else visible) if wanted == name or fnmatchcase(name, wanted)}
-        if wanted
-        else {name for name in visible if is_table(name)}
-    )
+def _choose(label: str, names: list[str], wanted: str) -> list[str]:
+    visible = [name for name in names if not _is_litter(name)]
+    if wanted in names:
+        found = [wanted]
+    elif wanted:
+        found = sorted({name for name in visible if fnmatchcase(name, wanted)})
+    else:
+        found = sorted({name for name in visible if is_table(name)})
     listed = ", ".join(sorted(found or names)[:5]) or "nothing"
     if not found:
         raise BadDataError(
-            f"{path}: no data file inside{f' is named {wanted}' if wanted else ''}; it has {listed}",
+            f"{label}: no data file inside{f' is named {wanted}' if wanted else ''}; it has {listed}",
             fix="set format.member to the name of one",
         )
     if len(found) > 1 and not wanted:
         raise BadDataError(
-            f"{path}: {len(found)} data files inside: {listed}",
+            f"{label}: {len(found)} data files inside: {listed}",
             fix="set format.member to one of them, or to a pattern such as '*.csv' for all",
         )
-    repeated = sorted({name for name in found if names.count(name) > 1})
-    if repeated:
-        raise BadDataError(f"{path}: has {repeated[0]} twice", fix="pack it again")
+    if repeated := [name for name in found if names.count(name) > 1]:
+        raise BadDataError(f"{label}: has {repeated[0]} twice", fix="pack it again")
     return found
+
+
+def _is_litter(name: str) -> bool:
+    """Return whether a system left the file in an archive, such as `__MACOSX/._data.csv`."""
+    return any(part.startswith((".", "__MACOSX")) for part in PurePosixPath(name).parts)

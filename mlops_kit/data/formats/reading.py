@@ -18,19 +18,21 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def read_rows(path: Path, options: FormatOptions | None = None) -> RowSource:
+def read_rows(path: Path, options: FormatOptions | None = None, *, name: str = "") -> RowSource:
     """Return the rows of a data file without reading them: CSV, TSV, JSON lines or Parquet, plain, compressed or in an archive.
 
+    `name` is what messages and rejects call the file: what the user wrote, without secrets; its path when empty.
     Cells of CSV and JSON are texts. Several members of an archive that `options.member` chooses are read one after the other, by name;
     they need the same columns. Raises BadDataError for a file that is missing, empty, damaged, of an unknown format, or has a bad header.
     """
     options = options or FormatOptions()
     if not path.is_file():
         raise BadDataError(f"{path}: no such file")
+    name = name or str(path)
     if path.stat().st_size == 0:
-        raise BadDataError(f"{path}: the file is empty")
-    parts = [_read(content, path, options) for content in contents(path, options)]
-    return parts[0] if len(parts) == 1 else _joined(str(path), parts)
+        raise BadDataError(f"{name}: the file is empty")
+    parts = [_read(content, path, options) for content in contents(path, options, name)]
+    return parts[0] if len(parts) == 1 else _joined(name, parts)
 
 
 def read_table(path: Path, options: FormatOptions | None = None) -> pa.Table:

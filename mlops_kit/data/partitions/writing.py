@@ -104,7 +104,7 @@ def _open(fetched: Fetched, offer: Offer) -> tuple[pa.Schema, Iterator[pa.Record
 
         files = read_rows(fetched.path)
         return pq.read_schema(fetched.path), files.batches()
-    from mlops_kit.artifacts.source import read_table
+    from mlops_kit.data.formats.reading import read_table
 
     table = read_table(fetched.path)
     return table.schema, iter(table.to_batches())
