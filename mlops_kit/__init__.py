@@ -63,6 +63,7 @@ _HOMES = {
     **dict.fromkeys(("Column", "Kpis", "Schema", "Task"), "mlops_kit.spec.model"),
     **dict.fromkeys(("run", "step"), "mlops_kit.steps.runner"),
     "BadDataError": "mlops_kit.errors",
+    "FormatOptions": "mlops_kit.data.formats.options",
     "LocalFiles": "mlops_kit.data.partitions.local",
     "Manifest": "mlops_kit.data.partitions.gather",
     "Parted": "mlops_kit.data.partitions.parted",

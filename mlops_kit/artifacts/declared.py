@@ -18,6 +18,9 @@ from mlops_kit.artifacts.values import load_foreign_yaml
 from mlops_kit.errors import SpecError
 from mlops_kit.outside import git
 
+MANIFEST_ENDING = ".manifest.jsonl"
+"""What the file ends with that stands beside a data folder, in git, and names its partitions."""
+
 
 @dataclass(frozen=True)
 class DeclaredOut:
@@ -67,6 +70,11 @@ class DeclaredStage:
     """Path -> how it is written, where that is not simply relative to `base`: dvc.lock repeats it."""
     handed: str = ""
     """Why DVC itself has to reproduce it, in words; empty of an ordinary stage."""
+
+    @property
+    def manifests(self) -> tuple[str, ...]:
+        """Return the manifests of a frozen stage that puts recorded partitions together: it is fresh as long as they are as recorded."""
+        return tuple(path for path in self.deps if path.endswith(MANIFEST_ENDING)) if self.frozen else ()
 
     @property
     def short(self) -> str:

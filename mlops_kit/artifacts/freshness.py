@@ -173,6 +173,8 @@ class Freshness:
             if not stage.frozen:
                 causes += self._deps(stage, lock, quiet, unknown)
                 causes += self._params(stage, lock)
+            elif stage.manifests:  # what it is put together from: that alone is looked at
+                causes += self._deps(replace(stage, deps=stage.manifests), lock, quiet, unknown)
             causes += self._outs(stage, lock)
         return StageFreshness(
             stage.name, tuple(causes), (), tuple(quiet), tuple(unknown), stage.deps, stage.frozen, stage.base

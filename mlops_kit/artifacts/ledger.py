@@ -156,6 +156,12 @@ class Ledger:
         with self._guard():
             return all(self._bring(out, item) for out, item in wanted)
 
+    def fetch(self, digests: Collection[str]) -> None:
+        """Bring objects into the cache that are not there, as far as the remote has them. Raises OSError, OutsideError."""
+        missing = [digest for digest in digests if not self._objects.holds(digest)]
+        if missing and self._remote is not None:
+            self._remote.fetch(missing)
+
     def _has(self, items: Iterable[Mapping[str, Any]]) -> bool:
         """Return whether the cache has the content of outputs, when need be after it was fetched."""
         digests = [str(item.get("md5", "")) if item.get("hash") == "md5" else "" for item in items]

@@ -10,6 +10,7 @@ GROUPS = (
     "init",
     "adopt",
     "acquire",
+    "data",
     "plan",
     "run",
     "stats",

@@ -12,9 +12,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from mlops_kit.artifacts.canonical.text import canonical_json_line
+from mlops_kit.artifacts.declared import MANIFEST_ENDING
+from mlops_kit.artifacts.three_way import Merged, merge_mappings
 from mlops_kit.errors import BadDataError
 
-MANIFEST_ENDING = ".manifest.jsonl"
+_MARKS = ("<<<<<<<", "|||||||", "=======", ">>>>>>>")
 
 
 @dataclass(frozen=True)
@@ -69,15 +71,72 @@ def read_manifest(path: Path) -> tuple[PartitionLine, ...]:
     """
     if not path.exists():
         return ()
+    return parse_manifest(path.read_text(encoding="utf-8"), str(path))
+
+
+def parse_manifest(text: str, where: str) -> tuple[PartitionLine, ...]:
+    """Return the lines of a manifest's text; `where` names it in messages. Raises BadDataError as read_manifest does."""
     found = []
-    for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(text.splitlines(), start=1):
         try:
-            found.append(PartitionLine(**json.loads(text)))
+            found.append(PartitionLine(**json.loads(line)))
         except (ValueError, TypeError) as error:
-            raise BadDataError(
-                f"{path}:{number}: not a line of a manifest ({error})", fix=f"git checkout -- {path}"
-            ) from error
+            mend = "mlops-kit merge resolve" if line.startswith(_MARKS) else f"git checkout -- {where}"
+            raise BadDataError(f"{where}:{number}: not a line of a manifest ({error})", fix=mend) from error
     return tuple(found)
+
+
+def merge_manifests(base: bytes, ours: bytes, theirs: bytes, where: str) -> Merged:
+    """Merge two changes of a manifest by partitions: what either side acquired is there, what both acquired alike once.
+
+    Of equal partitions the line stays that was fetched first. Raises BadDataError when a side cannot be understood, when both sides have other
+    content for one partition, and when they took overlapping ranges of one cursor: the rows would be there twice.
+    """
+    sides = [
+        {line.partition: line for line in parse_manifest(text.decode(), where)}
+        for text in (base, ours, theirs)
+    ]
+    merged, dropped = merge_mappings(
+        *({name: _content(line) for name, line in side.items()} for side in sides)
+    )
+    if dropped:
+        raise BadDataError(
+            f"{where}: both sides changed partition `{dropped[0]}`",
+            fix="keep one of the lines, then: mlops-kit acquire",
+        )
+    lines = [
+        min((side[name] for side in sides if name in side and _content(side[name]) == content), key=_age)
+        for name, content in merged.items()
+    ]
+    check_ranges(lines, where)
+    return Merged(manifest_text(lines).encode())
+
+
+def check_ranges(lines: Iterable[PartitionLine], where: str) -> None:
+    """Raise BadDataError when two partitions of one source have overlapping ranges of cursor values: rows would be there twice."""
+    first: dict[tuple[str, str, str], PartitionLine] = {}
+    for line in sorted(lines, key=lambda line: line.partition):
+        if not line.cursor_to:
+            continue
+        other = first.setdefault((line.source, line.cursor_column, line.cursor_from), line)
+        if other.partition != line.partition:
+            since = (
+                f"both begin after `{line.cursor_from}`"
+                if line.cursor_from
+                else "both begin at the beginning"
+            )
+            raise BadDataError(
+                f"{where}: the partitions `{other.partition}` and `{line.partition}` {since}",
+                fix="keep the line of one, then: mlops-kit acquire",
+            )
+
+
+def _content(line: PartitionLine) -> tuple[str, str]:
+    return line.sha256, line.rejects_md5
+
+
+def _age(line: PartitionLine) -> tuple[str, str]:
+    return line.fetched_at, line.origin
 
 
 def manifest_text(lines: Iterable[PartitionLine]) -> str:

@@ -20,7 +20,7 @@ from mlops_kit.artifacts.remembered import Remembered, Supply
 from mlops_kit.artifacts.run_history import durations
 from mlops_kit.artifacts.statcache import StatCache
 from mlops_kit.artifacts.values import load_foreign_yaml
-from mlops_kit.engines.judging import gathers, targeted
+from mlops_kit.engines.judging import targeted
 from mlops_kit.errors import SpecError
 
 _MISSING = frozenset({GONE, NOT_CACHED})
@@ -205,7 +205,7 @@ class _Forecaster:
             quiet=found.quiet,
             unknown=found.unknown,
         )
-        if stage.frozen and not gathers(stage):
+        if stage.frozen and not stage.manifests:
             return replace(made, causes=())
         if (self._force and not stage.frozen) or stage.always_runs or (causes and upstream):
             return replace(made, expected=Expected.RUN)

@@ -10,7 +10,6 @@ from pathlib import Path
 from mlops_kit.artifacts.declared import DeclaredPipelines, DeclaredStage
 from mlops_kit.artifacts.dvcfiles import LockedStage
 from mlops_kit.artifacts.freshness import GONE, NOT_CACHED, Cause, Freshness, StageFreshness
-from mlops_kit.data.manifest import MANIFEST_ENDING
 from mlops_kit.errors import UsageError
 
 _MISSING = frozenset({GONE, NOT_CACHED})
@@ -47,21 +46,6 @@ def only_missing(causes: Sequence[Cause]) -> bool:
 def missing_paths(root: Path, stage: DeclaredStage) -> list[str]:
     """Return the dependencies and parameter files of a stage that do not exist."""
     return [path for path in (*stage.deps, *stage.params) if "://" not in path and not (root / path).exists()]
-
-
-def gathers(stage: DeclaredStage) -> bool:
-    """Return whether a frozen stage only puts recorded partitions together, so that it may run when its output is lost."""
-    return stage.frozen and any(path.endswith(MANIFEST_ENDING) for path in stage.deps)
-
-
-def fits_manifest(freshness: Freshness, stage: DeclaredStage) -> bool:
-    """Return whether what is recorded of a stage that gathers is of the manifest as it is now; True for all other stages."""
-    lock = freshness.recorded(stage.name)
-    manifests = [path for path in stage.deps if path.endswith(MANIFEST_ENDING)] if gathers(stage) else []
-    return all(
-        lock is not None and (found := freshness.look(path)) is not None and lock.deps.get(path) == found.md5
-        for path in manifests
-    )
 
 
 def is_for_dvc(lock: LockedStage | None) -> bool:

@@ -21,8 +21,6 @@ from mlops_kit.engines._base import StageExit, StageLine, StageTask
 from mlops_kit.engines.judging import (
     Verdict,
     counted_causes,
-    fits_manifest,
-    gathers,
     targeted,
 )
 from mlops_kit.engines.local import LocalEngine
@@ -187,12 +185,12 @@ class _Pipeline:
         causes = counted_causes(self._freshness, found, allow_missing=self._options.allow_missing)
         self._reasons[name] = ", ".join(f"{cause.kind} {cause.name}" for cause in causes[:3])
         looked_through = not found.unknown or not stage.handed
-        forced = self._options.force and not gathers(stage)
+        forced = self._options.force and not stage.manifests
         if not forced and not causes and looked_through:
             return Verdict.UNCHANGED
-        if stage.handed or (stage.frozen and not gathers(stage)):
+        if stage.handed or (stage.frozen and not stage.manifests):
             return Verdict.HAND
-        if forced or not fits_manifest(self._freshness, stage):
+        if forced:
             return Verdict.RUN
         if self._options.pull and self._supplies.bring_outputs(stage, causes):
             return Verdict.UNCHANGED
@@ -266,7 +264,8 @@ class _Pipeline:
         name = stage.name
         missing = self._supplies.missing_inputs(stage)
         if missing:
-            self._give_up(name, f"missing data 'source': {', '.join(missing)}")
+            hint = f"; nothing was acquired yet: mlops-kit acquire {name}" if stage.manifests else ""
+            self._give_up(name, f"missing data 'source': {', '.join(missing)}{hint}")
             return
         try:
             self._ledger.prepare(name)

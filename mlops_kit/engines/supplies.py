@@ -8,6 +8,7 @@ from pathlib import Path
 from mlops_kit.artifacts.declared import DeclaredStage
 from mlops_kit.artifacts.freshness import Cause, Freshness
 from mlops_kit.artifacts.ledger import Ledger
+from mlops_kit.data.manifest import read_manifest
 from mlops_kit.engines.judging import is_for_dvc, missing_paths, only_missing
 from mlops_kit.outside.dvc import materialize
 
@@ -31,6 +32,8 @@ class Supplies:
     def missing_inputs(self, stage: DeclaredStage) -> list[str]:
         """Return what a stage needs and is not there, after it was asked for from the remote where that is wanted."""
         missing = missing_paths(self._root, stage)
+        if self._pull:
+            self._bring_partitions(stage)
         if not missing or not self._pull:
             return missing
         for writer, path in self._freshness.pipelines.inputs[stage.name]:
@@ -44,3 +47,11 @@ class Supplies:
                 )
         self._freshness.forget(missing)
         return missing_paths(self._root, stage)
+
+    def _bring_partitions(self, stage: DeclaredStage) -> None:
+        """Fetch what the manifest of a stage names: after a merge dvc.lock does not name it yet."""
+        for path in stage.manifests:
+            lines = read_manifest(self._root / path)
+            self._ledger.fetch(
+                {digest for line in lines for digest in (line.md5, line.rejects_md5) if digest}
+            )

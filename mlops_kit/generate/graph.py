@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
-from mlops_kit.data.manifest import MANIFEST_ENDING
+from mlops_kit.artifacts.declared import MANIFEST_ENDING
 from mlops_kit.errors import SpecError
 from mlops_kit.generate.plan import WHERE, Stage
 

@@ -10,14 +10,18 @@ from enum import StrEnum
 from pathlib import Path
 
 from mlops_kit import __version__
+from mlops_kit.artifacts.declared import read_pipelines
 from mlops_kit.artifacts.dvcconfig import read_config
 from mlops_kit.artifacts.dvcfiles import read_lock
 from mlops_kit.artifacts.lock_damage import refuse_damaged_lock
 from mlops_kit.artifacts.store import open_store
+from mlops_kit.data.manifest import manifest_path, read_manifest
+from mlops_kit.data.partitions.gather import by_name
 from mlops_kit.errors import ExitCode, MlopsKitError
 from mlops_kit.outside import git
 from mlops_kit.outside.distributions import describe_mismatch, version_of
 from mlops_kit.outside.run_lock import run_holder
+from mlops_kit.project.acquire.publish import unrecorded_files
 from mlops_kit.project.desired import desired_files, desired_project
 from mlops_kit.project.lint import lint_project
 from mlops_kit.project.merging import driver_program, is_conflicted, unattributed
@@ -194,6 +198,24 @@ def _content(root: Path) -> tuple[Health, str, str]:
     return _ok(f"{len(outs)} outputs")
 
 
+def _manifests(root: Path) -> tuple[Health, str, str]:
+    stages = [stage for stage in read_pipelines(root).stages.values() if stage.manifests]
+    count = 0
+    for stage in stages:
+        folder = root / stage.outs[0].path
+        lines = by_name(read_manifest(manifest_path(folder)), manifest_path(folder))
+        count += len(lines)
+        different = unrecorded_files(root, stage, list(lines.values()))
+        if different:
+            told = ", ".join(different[:3]) + (", …" if len(different) > 3 else "")
+            return (
+                Health.WARN,
+                f"dvc.lock records another {stage.outs[0].path} than its manifest names: {told}",
+                f"mlops-kit run {stage.short}",
+            )
+    return _ok(f"{count} partitions" if stages else "none")
+
+
 def _lint(root: Path) -> tuple[Health, str, str]:
     made = lint_project(root)
     if made.findings:
@@ -255,6 +277,7 @@ CHECKS = (
     Check("remote", "DVC remote", _remote),
     Check("locks", "what has run is recorded whole", _locks, ExitCode.REFUSED),
     Check("content", "every recorded output can be had", _content, ExitCode.OUTSIDE),
+    Check("manifests", "manifests and data folders fit", _manifests, ExitCode.BAD_DATA),
     Check("lint", "steps write the same bytes again", _lint),
     Check("merging", "git merges dvc.lock and metrics by stages", _merging, ExitCode.REFUSED),
     Check("bytecode", "Python keeps byte code", _bytecode),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlops_kit.artifacts.belonging import pipeline_files
+from mlops_kit.artifacts.declared import MANIFEST_ENDING
 from mlops_kit.artifacts.dvcfiles import DeclaredOutput, read_pipeline
 from mlops_kit.artifacts.evidence import EVIDENCE
 from mlops_kit.artifacts.lock_merge import merge_locks
@@ -18,6 +19,7 @@ from mlops_kit.artifacts.output_merge import merge_evidence, merge_output
 from mlops_kit.artifacts.statcache import replace_text
 from mlops_kit.artifacts.three_way import Merged
 from mlops_kit.artifacts.trees import WorkTree
+from mlops_kit.data.manifest import merge_manifests
 from mlops_kit.errors import MlopsKitError, RefusedError
 from mlops_kit.outside import git
 from mlops_kit.outside.git_merge import (
@@ -66,6 +68,8 @@ def merge_file(top: Path, path: str, base: bytes, ours: bytes, theirs: bytes) ->
         return merge_locks(base, ours, theirs, path)
     if path == EVIDENCE.as_posix() or path.endswith(f"/{EVIDENCE.as_posix()}"):
         return merge_evidence(base, ours, theirs, path)
+    if path.endswith(MANIFEST_ENDING):
+        return merge_manifests(base, ours, theirs, path)
     if not any(_is_written(out, path) for out in _outputs_around(top, path)):
         raise RefusedError(f"no stage writes {path}: merge it by hand", fix=f"edit it, then git add {path}")
     return merge_output(ours, theirs, path)
@@ -127,7 +131,7 @@ def unattributed(root: Path) -> tuple[str, ...]:
 def is_conflicted(root: Path) -> bool:
     """Return whether a lock file or the evidence below `root` is unmerged."""
     return any(
-        posixpath.basename(conflict.path) in (LOCK, EVIDENCE.name)
+        posixpath.basename(conflict.path) in (LOCK, EVIDENCE.name) or conflict.path.endswith(MANIFEST_ENDING)
         for conflict in unmerged(git.top_level(root))
     )
 
@@ -184,12 +188,15 @@ def _outputs(top: Path, names: Sequence[str]) -> Iterator[DeclaredOutput]:
 
 
 def _written_files(root: Path) -> list[str]:
-    """Return what runs write and git keeps below `root`: lock files, the evidence, outputs that DVC does not cache."""
+    """Return what runs write and git keeps below `root`: lock files, the evidence, outputs that DVC does not cache, manifests."""
     names = [name for name in pipeline_files(WorkTree(root)) if posixpath.basename(name) == "dvc.yaml"]
     locks = [posixpath.join(posixpath.dirname(name), LOCK) for name in names]
     evidence = [EVIDENCE.as_posix()] if (root / LIFECYCLE).is_file() else []
     kept = [out.path for out in _outputs(root, names) if _is_written(out, out.path)]
-    return list(dict.fromkeys([*locks, *evidence, *kept]))
+    beside = [f"{out.path}{MANIFEST_ENDING}" for out in _outputs(root, names)]
+    texts = b"".join((root / name).read_bytes() for name in names)
+    manifests = [path for path in beside if path.encode() in texts]
+    return list(dict.fromkeys([*locks, *evidence, *kept, *manifests]))
 
 
 def _add_attributes(root: Path) -> tuple[str, ...]:

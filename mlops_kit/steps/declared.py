@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mlops_kit.artifacts.declared import MANIFEST_ENDING
 from mlops_kit.artifacts.kinds import KINDS
-from mlops_kit.data.manifest import MANIFEST_ENDING
 from mlops_kit.spec.model import StepUse
 from mlops_kit.steps.contract import StepContract
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
@@ -83,11 +82,7 @@ def run_stage(function: Callable[..., Any], stage: str, *, root: Path) -> None:
     contract = read_contract(Path(function.__code__.co_filename))
     check_environment(root, stage)
     check_code(root, stage, use, contract, read_params(root).get(stage))
-    # A frozen stage gives what its manifest has the hashes of, whatever it reads: there is nothing to declare.
-    watched = (
-        nullcontext() if contract.frozen else watching(root, _declared(function, contract, stage, use, root))
-    )
-    with watched as watch:
+    with watching(root, _declared(function, contract, stage, use, root)) as watch:
         values = [load_artifact(kind, root / path) for kind, path in _input_paths(contract, use)]
         result = function(*values, **_settings(function, contract, stage, root))
         if watch:

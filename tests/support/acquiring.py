@@ -26,7 +26,7 @@ Path("count.json").write_text('{"partitions": %d}' % len(names))
     "kpis.yaml": "kpis: []\n",
     "schema.yaml": "columns: {id: {type: integer, role: key}}\n",
     ".gitignore": "/inbox/\n/store/\n",
-    ".dvc/config": "[core]\n    remote = store\n['remote \"store\"']\n    url = ../store\n",
+    ".dvc/config": "[core]\n    remote = store\n['remote \"store\"']\n    url = STORE\n",
     ".dvc/.gitignore": "/config.local\n/tmp\n/cache\n",
     ".dvcignore": "# none\n",
 }  # fmt: skip
@@ -37,6 +37,10 @@ def acquiring_project(folder: Path, *, months: int = 2, params: str = "") -> Pat
     folder.mkdir(parents=True)
     git(folder, "init", "-q", "-b", "main")
     write(folder, FILES | ({"params.yaml": params} if params else {}))
+    config = folder / ".dvc/config"
+    config.write_text(
+        config.read_text().replace("STORE", (folder / "store").as_posix())
+    )  # a clone has the same
     for month in range(1, months + 1):
         arrive(folder, month)
     git(folder, "add", "-A")

@@ -10,10 +10,11 @@ from pathlib import Path
 
 from mlops_kit.artifacts.hashing import FileHash, hash_file
 from mlops_kit.artifacts.places import Place, read_places
-from mlops_kit.data.manifest import PartitionLine, manifest_path, read_manifest
+from mlops_kit.data.formats.writing import REJECTS
+from mlops_kit.data.manifest import PartitionLine, check_ranges, manifest_path, read_manifest
 from mlops_kit.data.partitions.parted import Parted
 from mlops_kit.data.partitions.source import Offer, Source, State
-from mlops_kit.data.partitions.writing import REJECTS, write_parts
+from mlops_kit.data.partitions.writing import write_parts
 from mlops_kit.errors import BadDataError, MlopsKitError
 
 
@@ -55,7 +56,7 @@ class Manifest:
             names = ", ".join(line.partition for line in missing[:3])
             raise BadDataError(
                 f"{len(missing)} of {len(lines)} partitions of {self.folder.as_posix()} are not in the cache ({names})",
-                fix=f"mlops-kit pull {self.stage}, or fetch them again: mlops-kit acquire {self.stage} --refetch",
+                fix=f"mlops-kit run --pull {self.stage}, or fetch them again: mlops-kit acquire {self.stage} --refetch",
             )
         return made
 
@@ -80,6 +81,7 @@ def by_name(lines: Sequence[PartitionLine], path: Path) -> dict[str, PartitionLi
                 f"{path}: two lines for partition `{line.partition}`",
                 fix="keep the right one, and then: mlops-kit acquire",
             )
+    check_ranges(found.values(), str(path))
     return found
 
 

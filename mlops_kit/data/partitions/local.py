@@ -9,14 +9,12 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from mlops_kit.artifacts.statcache import StatCache
+from mlops_kit.data.formats.options import ARCHIVES, ENDINGS, PACKED, FormatOptions, is_archive, is_table
 from mlops_kit.data.partitions.source import Fetched, Offer, Progress, State, partition_name
 from mlops_kit.errors import BadDataError, OutsideError, SpecError
 
-ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".pq", ".txt")
-PACKED = (".gz", ".bz2", ".xz", ".zst", ".zip", ".tar", ".tgz", ".tbz2", ".txz")
 _PACKAGE = "package:"
 # Nothing of these is data, or not yet: hidden files, what editors, browsers and copying programs have half done.
 _PASSED_OVER = (".*", "_*", "*~", "*.tmp", "*.part", "*.partial", "*.crdownload", "*.swp")
@@ -28,8 +26,8 @@ class LocalFiles:
 
     paths: tuple[str, ...]
     """Files, folders (with all data files below), globs (`inbox/*.csv`, `**` for folders below), `package:NAME/path`; relative to the project."""
-    options: Any = None
-    """How to read them (`FormatOptions`); by the endings of their names when None."""
+    options: FormatOptions | None = None
+    """How to read them; by the endings of their names when None."""
 
     @property
     def complete(self) -> bool:
@@ -39,7 +37,7 @@ class LocalFiles:
     @property
     def single(self) -> bool:
         """Return whether one path names one file."""
-        return len(self.paths) == 1 and not _is_pattern(self.paths[0]) and _has_ending(self.paths[0])
+        return len(self.paths) == 1 and not _is_pattern(self.paths[0]) and _is_data(self.paths[0])
 
     @property
     def local(self) -> bool:
@@ -101,7 +99,7 @@ def _expand(text: str, root: Path) -> Iterator[tuple[Path, Path, str]]:
         names = glob.glob(pattern, root_dir=root, recursive=True)  # noqa: PTH207
         files = [root / name for name in names]
     elif (root / pattern).is_dir():
-        files = [path for path in (root / pattern).rglob("*") if _has_ending(path.name)]
+        files = [path for path in (root / pattern).rglob("*") if _is_data(path.name)]
         base = root / pattern
     elif (root / pattern).is_file():
         files, base = [root / pattern], (root / pattern).parent
@@ -135,18 +133,13 @@ def _is_passed_over(path: Path, base: Path) -> bool:
     return any(fnmatchcase(part, sign) for part in path.relative_to(base).parts for sign in _PASSED_OVER)
 
 
-def _has_ending(name: str) -> bool:
-    plain = name.lower()
-    while plain.endswith(PACKED):
-        if plain.endswith((".zip", ".tar", ".tgz", ".tbz2", ".txz")):
-            return True
-        plain = plain.rpartition(".")[0]
-    return plain.endswith(ENDINGS)
+def _is_data(name: str) -> bool:
+    return is_table(name) or is_archive(name)
 
 
 def _stem(name: str) -> str:
     """Return a path without the endings that say how a file is written."""
-    while name.lower().endswith((*PACKED, *ENDINGS)):
+    while name.lower().endswith((*PACKED, *ARCHIVES, *ENDINGS)):
         shorter = name.rpartition(".")[0]
         if not shorter or shorter.endswith("/"):
             break

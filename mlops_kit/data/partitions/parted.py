@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -85,19 +85,31 @@ class Parted:
 
 
 def part_rows(
-    batches: Iterable[pa.RecordBatch], parted: Parted, scratch: Path, where: str
+    batches: Iterable[pa.RecordBatch],
+    parted: Parted,
+    scratch: Path,
+    where: str,
+    *,
+    between: Callable[[str], None] = lambda period: None,
 ) -> Iterator[tuple[str, pa.RecordBatchReader]]:
     """Yield the periods of rows in order, each with its rows in their order; a batch at a time is in memory, the rest lies in `scratch`.
 
-    Raises BadDataError naming `where` when the column is missing, or a value does not start with a date.
+    After each batch and at the end `between` is called with the period of the last row before that batch (the first row, at the beginning): what
+    was noticed meanwhile belongs there, and still does when more rows are added at the end. Raises BadDataError naming `where` when the column is missing, or a value does not start with a date.
     """
     import pyarrow as pa
 
     files: dict[str, Path] = {}
     with ExitStack() as stack:
         writers: dict[str, Any] = {}
+        last = ""
         for batch in batches:
-            for period, rows in _split(batch, parted, where):
+            if not batch.num_rows:
+                continue
+            dated = _periods(batch, parted, where)
+            between(last or dated[0].as_py())
+            last = dated[-1].as_py()
+            for period, rows in _split(batch, dated):
                 if not parted.takes(period):
                     continue
                 if period not in writers:
@@ -107,14 +119,18 @@ def part_rows(
                     sink = stack.enter_context(pa.OSFile(str(files[period]), "wb"))
                     writers[period] = stack.enter_context(pa.ipc.new_stream(sink, batch.schema))
                 writers[period].write_batch(rows)
+        if last:
+            between(last)
     periods = sorted(files)
-    for period in periods[:-1] if parted.closed else periods:
+    if parted.closed and periods:
+        files[periods.pop()].unlink()
+    for period in periods:
         with pa.OSFile(str(files[period]), "rb") as source, pa.ipc.open_stream(source) as reader:
             yield period, reader
         files[period].unlink()
 
 
-def _split(batch: pa.RecordBatch, parted: Parted, where: str) -> Iterator[tuple[str, pa.RecordBatch]]:
+def _periods(batch: pa.RecordBatch, parted: Parted, where: str) -> pa.Array:
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -136,9 +152,15 @@ def _split(batch: pa.RecordBatch, parted: Parted, where: str) -> Iterator[tuple[
             f"{where}: column `{parted.column}` has a value that does not start with a date, or none",
             fix="write times as 2013-01-31T12:00:00Z, or acquire by file",
         )
-    names: Mapping[str, Any] = dict.fromkeys(pc.unique(period).to_pylist())
-    for name in sorted(names):
-        yield name, batch if len(names) == 1 else batch.filter(pc.equal(period, name))
+    return period
+
+
+def _split(batch: pa.RecordBatch, periods: pa.Array) -> Iterator[tuple[str, pa.RecordBatch]]:
+    import pyarrow.compute as pc
+
+    names = sorted(pc.unique(periods).to_pylist())
+    for name in names:
+        yield name, batch if len(names) == 1 else batch.filter(pc.equal(periods, name))
 
 
 def _as_text(column: pa.Array, where: str, name: str) -> pa.Array:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mlops_kit.artifacts.declared import DeclaredStage
 from mlops_kit.artifacts.entries import Entries, written
 from mlops_kit.artifacts.freshness import Freshness
 from mlops_kit.artifacts.hashing import FileHash, fold_folder
@@ -56,6 +57,22 @@ def check_folder(root: Path, folder: str, lines: Sequence[PartitionLine]) -> Non
                 fix=f"move it away, then: mlops-kit acquire; to acquire it, put it where the source is, not into {folder}",
             )
     cache.save()
+
+
+def unrecorded_files(root: Path, stage: DeclaredStage, lines: Sequence[PartitionLine]) -> list[str]:
+    """Return the files in which what dvc.lock records of a stage's data folder and its manifest differ; all where nothing is recorded."""
+    wanted = folder_hashes(lines)
+    lock = LockFile(root / stage.lock)
+    entry = lock.entry(stage.short) if (root / stage.lock).exists() else None
+    recorded = {item["path"]: item.get("md5", "") for item in (entry or {}).get("outs") or []}
+    digest = recorded.get(written(stage, stage.outs[0].path), "")
+    if not wanted and not digest:
+        return []
+    if digest == fold_folder(wanted).md5:
+        return []
+    members = Objects(root).members(digest) or {} if digest else {}
+    different = {*wanted, *members}
+    return sorted(name for name in different if name not in wanted or wanted[name].md5 != members.get(name))
 
 
 def publish(

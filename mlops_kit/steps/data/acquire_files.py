@@ -6,10 +6,21 @@ which git keeps. The stage itself is frozen: it only puts the partitions of the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from mlops_kit import BadDataError, LocalFiles, Manifest, Parted, PartitionRows, Source, Task, run, step
+from mlops_kit import (
+    BadDataError,
+    FormatOptions,
+    LocalFiles,
+    Manifest,
+    Parted,
+    PartitionRows,
+    Source,
+    Task,
+    run,
+    step,
+)
 
 
 @dataclass(frozen=True)
@@ -18,6 +29,8 @@ class FilesParams:
 
     paths: tuple[str, ...]
     """Files, folders, globs (`inbox/*.csv`), `package:NAME/path/in/package`."""
+    format: FormatOptions = field(default_factory=FormatOptions)
+    """How the files are written, where their names and first bytes do not say it."""
     by: Literal["file", "year", "month", "day"] = "file"
     """What becomes a partition: each file, or the rows of each year, month or day."""
     time: str = ""
@@ -36,7 +49,7 @@ class Acquired(NamedTuple):
 
 def source(params: FilesParams, task: Task) -> Source:
     """Return where `mlops-kit acquire` fetches from."""
-    files = LocalFiles(params.paths)
+    files = LocalFiles(params.paths, params.format)
     if params.by == "file":
         return files
     column = params.time or task.time
@@ -50,7 +63,7 @@ def source(params: FilesParams, task: Task) -> Source:
 
 @step(contract=1, frozen=True)
 def acquire(*, manifest: Manifest, task: Task, params: FilesParams) -> Acquired:
-    """Put the partitions that were acquired together."""
+    """Take files as they arrive: each a partition, or parted by year, month or day."""
     return Acquired(manifest.gather(source(params, task)))
 
 

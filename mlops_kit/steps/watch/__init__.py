@@ -40,14 +40,14 @@ def watching(root: Path, declared: Declared, mode: WatchMode | None = None) -> I
 
 
 def begin(root: Path, declared: Declared, mode: WatchMode | None = None) -> Session | None:
-    """Start watching this process, in the mode of MLOPS_KIT_WATCH when `mode` is None; None when it is off."""
+    """Start watching this process, in the mode of MLOPS_KIT_WATCH when `mode` is None; None when it is off, and for a stage that gathers."""
     from mlops_kit.steps.environment import stage_environment
     from mlops_kit.steps.watch.mode import WatchMode, watch_mode
     from mlops_kit.steps.watch.places import Places
     from mlops_kit.steps.watch.session import Session
 
     mode = mode or watch_mode(os.environ)
-    if mode is WatchMode.OFF:
+    if mode is WatchMode.OFF or declared.gathers:
         return None
     session = Session(
         root,

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mlops_kit.artifacts.declared import MANIFEST_ENDING
+
 PIPELINE = "dvc.yaml"
 
 # What the runner itself reads. A step's own code that reads one of them without declaring it is found all the same.
@@ -38,6 +40,11 @@ class Declared:
     def may_write(self, path: str) -> bool:
         """Return whether `path`, or a folder that holds it, is an output."""
         return _covered(path, self.writes)
+
+    @property
+    def gathers(self) -> bool:
+        """Return whether it only puts together what the manifest beside its output has the hashes of: whatever it reads, nothing else comes out."""
+        return any(f"{path}{MANIFEST_ENDING}" in self.reads for path in self.writes)
 
     def leads_to(self, folder: str) -> bool:
         """Return whether `folder` holds something declared, so that its existence is nothing new."""
