@@ -73,11 +73,11 @@ class WebContent:
     """The Date header of the answer."""
 
     def identity(self) -> str:
-        """Return what changes when the content does, empty where the server says nothing of the kind."""
+        """Return what changes when the content does: the ETag, else date and size, else the size, else nothing."""
         if self.etag:
-            return f"etag {self.etag}"
-        size = "" if self.size is None else f" size {self.size}"
-        return f"modified {self.modified}{size}" if self.modified else ""
+            return f"etag:{self.etag}"
+        size = "" if self.size is None else f"size:{self.size}"
+        return f"modified:{self.modified} {size}".rstrip() if self.modified else size
 
     def validator(self) -> str:
         """Return what If-Range takes: a strong ETag, or a date that is at least a second older than the answer; else nothing."""

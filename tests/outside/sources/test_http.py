@@ -33,7 +33,7 @@ def test_file_is_identified_without_its_content(server: tuple[Behaviour, str]) -
     found = ask(WebAddress(f"{address}/flights.csv"), hurried())
     assert found is not None
     assert found.size == len(CONTENT)
-    assert found.identity().startswith("etag ")
+    assert found.identity().startswith("etag:")
     assert behaviour.sent == 0
 
 
