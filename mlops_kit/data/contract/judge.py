@@ -12,12 +12,14 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from mlops_kit.artifacts.duck import literal, quoted
-from mlops_kit.data.contract.casts import shown_sql
+from mlops_kit.data.contract.casts import shown_sql, zoned
 from mlops_kit.data.contract.rules import ROW, Contract, SetRule
 
 if TYPE_CHECKING:
     from mlops_kit.artifacts.duck import Duck
 
+PIECE = 1 << 24
+"""Hashes that are sorted in memory at once."""
 _NUMBERS = count(1)
 
 
@@ -68,13 +70,15 @@ def judge(duck: Duck, contract: Contract, relation: str, *, rows: int | None = N
     table = f"__bad_{next(_NUMBERS)}"
     raw = ", ".join(f"r{number}" for number in range(len(contract.casts)))
     faults = " ".join(f"WHEN {rule.broken} THEN {index}" for index, rule in enumerate(contract.rules))
+    suspect = " OR ".join(f"{plain} IS NOT TRUE" for plain in contract.plain)
     duck.run(
         f"CREATE TEMP TABLE {table} AS SELECT {ROW}, fault, {raw} FROM ("
-        f"SELECT *, CAST(CASE {faults} END AS INTEGER) AS fault FROM ({contract.cast_rows(relation)})) WHERE fault IS NOT NULL"
+        f"SELECT *, CAST(CASE {faults or 'WHEN false THEN 0'} END AS INTEGER) AS fault "
+        f"FROM ({contract.cast_rows(relation, suspect)})) WHERE fault IS NOT NULL"
     )
-    for index, rule in enumerate(contract.set_rules, start=len(contract.rules)):
-        _add_repeated(duck, contract, relation, table, index, rule)
     total = rows if rows is not None else _number(duck, f"SELECT count(*) FROM {relation}")
+    for index, rule in enumerate(contract.set_rules, start=len(contract.rules)):
+        _add_repeated(duck, contract, relation, table, index, rule, total)
     counted = duck.run(
         f"SELECT fault, count(*) FROM {table} GROUP BY fault ORDER BY count(*) DESC, fault"
     ).fetchall()
@@ -84,11 +88,15 @@ def judge(duck: Duck, contract: Contract, relation: str, *, rows: int | None = N
 
 def good_sql(contract: Contract, relation: str, bad_table: str, *, keep_row: bool = False) -> str:
     """Return the query of the rows of `relation` that are not in `bad_table`, cast, in no order."""
-    values = [f"c{number} AS {quoted(name)}" for number, name in enumerate(contract.schema.columns)]
+    columns = contract.schema.columns
+    values = [
+        f"{zoned(cast.exact, columns[name].type)} AS {quoted(name)}"
+        for name, cast in zip(columns, contract.casts, strict=True)
+    ]
     if keep_row:
         values.append(quoted(ROW))
     good = f"(SELECT * FROM {relation} ANTI JOIN {bad_table} USING ({quoted(ROW)}))"
-    return f"SELECT {', '.join(values)} FROM ({contract.cast_rows(good)})"
+    return f"SELECT {', '.join(values)} FROM ({contract.raw_rows(good)})"
 
 
 def bad_sql(contract: Contract, bad_table: str) -> str:
@@ -111,7 +119,7 @@ def bad_sql(contract: Contract, bad_table: str) -> str:
 
 
 def _add_repeated(
-    duck: Duck, contract: Contract, relation: str, table: str, index: int, rule: SetRule
+    duck: Duck, contract: Contract, relation: str, table: str, index: int, rule: SetRule, rows: int
 ) -> None:
     """Add the rows that repeat the values of an earlier good row to the bad ones.
 
@@ -121,20 +129,46 @@ def _add_repeated(
     names = list(contract.schema.columns)
     numbers = [names.index(name) for name in rule.columns]
     values = ", ".join(f"c{number}" for number in numbers)
-    known = "" if rule.missing_counts else f"WHERE c{numbers[0]} IS NOT NULL"
-    rows = contract.cast_rows(relation)
-    hashed = f"SELECT hash({values}) AS h FROM ({rows}) {known}"
+    quick = f"hash({', '.join(contract.casts[number].exact for number in numbers)})"
+    known = "true" if rule.missing_counts else f"{contract.casts[numbers[0]].exact} IS NOT NULL"
     twice = f"{table}_twice"
-    duck.run(f"CREATE TEMP TABLE {twice} AS SELECT h FROM ({hashed}) GROUP BY h HAVING count(*) > 1")
-    if _number(duck, f"SELECT count(*) FROM {twice}"):
-        raw = ", ".join(f"r{number}" for number in range(len(names)))
-        duck.run(
-            f"INSERT INTO {table} SELECT {ROW}, {index}, {raw} FROM ("
-            f"SELECT * FROM ({rows}) {known}) WHERE hash({values}) IN (SELECT h FROM {twice}) "
-            f"AND {ROW} NOT IN (SELECT {ROW} FROM {table}) "
-            f"QUALIFY row_number() OVER (PARTITION BY {values} ORDER BY {ROW}) > 1"
-        )
+    hashes = f"SELECT {quick} AS h FROM ({contract.raw_rows(relation)}) WHERE {known}"
+    if not _find_twice(duck, hashes, twice, rows):
+        return
+    raw = ", ".join(f"r{number}" for number in range(len(names)))
+    again = contract.cast_rows(relation, f"{known} AND {quick} IN (SELECT h FROM {twice})")
+    duck.run(
+        f"INSERT INTO {table} SELECT {ROW}, {index}, {raw} FROM ({again}) "
+        f"WHERE {ROW} NOT IN (SELECT {ROW} FROM {table}) "
+        f"QUALIFY row_number() OVER (PARTITION BY {values} ORDER BY {ROW}) > 1"
+    )
     duck.run(f"DROP TABLE {twice}")
+
+
+def _find_twice(duck: Duck, hashes: str, table: str, rows: int) -> bool:
+    """Make the table `table` of the hashes that the query `hashes` gives more than once; return whether there are any.
+
+    They are sorted in pieces of 16 million (128 MB), piece by piece of their range: 3 times as fast as a GROUP BY with as many groups.
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    pieces = max(1, -(-rows // PIECE))
+    found = []
+    for piece in range(pieces):
+        low, high = (edge * 2**64 // pieces for edge in (piece, piece + 1))
+        within = f" WHERE h BETWEEN {low} AND {high - 1}" if pieces > 1 else ""
+        reader = duck.connection.cursor().sql(f"SELECT h FROM ({hashes}){within}").to_arrow_reader(1 << 20)
+        parts = [batch.column(0).to_numpy() for batch in reader]
+        values = np.concatenate(parts) if parts else np.zeros(0, np.uint64)
+        values.sort()
+        found.append(np.unique(values[1:][values[1:] == values[:-1]]))
+    twice = np.concatenate(found)
+    if len(twice):
+        duck.connection.register(f"{table}_rows", pa.table({"h": twice}))
+        duck.run(f"CREATE TEMP TABLE {table} AS SELECT h FROM {table}_rows")
+        duck.connection.unregister(f"{table}_rows")
+    return bool(len(twice))
 
 
 def _named(contract: Contract, index: int) -> tuple[str, str]:

@@ -12,11 +12,12 @@ from mlops_kit.artifacts.duck import literal, quoted
 from mlops_kit.artifacts.tables import TableFiles
 from mlops_kit.data.contract.casts import Cast, cast_sql, sql_type
 from mlops_kit.errors import BadDataError
-from mlops_kit.spec.model import Column, Schema
+from mlops_kit.spec.model import Column, ColumnType, Schema
 
 if TYPE_CHECKING:
     from mlops_kit.artifacts.duck import Duck
 
+Check = Callable[[str], str]
 ROW = "__row"
 """Name of the column that says where a row stood in the source: whole numbers, different for each row, growing from the first to the last."""
 
@@ -30,7 +31,7 @@ class Rule:
     name: str
     """The rule in words, as quarantine has it: `min 1`, `not missing`, `type integer`."""
     broken: str
-    """SQL condition that is true where a row breaks it, and never NULL; over the columns t0, t1 ... and c0, c1 ... of `Contract.cast_rows`."""
+    """SQL condition that is true where a row breaks it, and false or NULL elsewhere; over the columns t0, t1 ... and c0, c1 ... of `Contract.cast_rows`."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,8 @@ class Contract:
     """Column of the relation -> its DuckDB type."""
     casts: tuple[Cast, ...]
     """For each column of the schema, in its order."""
+    plain: tuple[str, ...]
+    """For each column a condition over r0, r1 ... that is true only where the row breaks no rule of the column: most rows, told quickly."""
     rules: tuple[Rule, ...]
     """In the order in which a row is judged; the first that it breaks is the one that quarantine names."""
     set_rules: tuple[SetRule, ...]
@@ -67,15 +70,19 @@ class Contract:
         """Return the columns of the relation that the contract does not name."""
         return tuple(name for name in self.stored if name not in self.schema.columns and name != ROW)
 
-    def cast_rows(self, relation: str) -> str:
-        """Return the query over `relation` (a table, or what stands after FROM) with `__row`, r0 ... (raw), t0 ... and c0 ... (cast)."""
-        names = list(self.schema.columns)
-        raw = ", ".join(f"{quoted(name)} AS r{number}" for number, name in enumerate(names))
+    def cast_rows(self, relation: str, where: str = "true") -> str:
+        """Return the query over `relation` (a table, or what stands after FROM) with `__row`, r0 ... (raw), t0 ... and c0 ... (cast).
+
+        `where` is a condition over r0 ... and `__row`.
+        """
         texts = ", ".join(f"{cast.text} AS t{number}" for number, cast in enumerate(self.casts))
         values = ", ".join(f"{cast.value} AS c{number}" for number, cast in enumerate(self.casts))
-        return (
-            f"SELECT *, {values} FROM (SELECT *, {texts} FROM (SELECT {quoted(ROW)}, {raw} FROM {relation}))"
-        )
+        return f"SELECT *, {values} FROM (SELECT *, {texts} FROM ({self.raw_rows(relation)}) WHERE {where})"
+
+    def raw_rows(self, relation: str) -> str:
+        """Return the query over `relation` with `__row` and r0 ... (raw)."""
+        raw = ", ".join(f"{quoted(name)} AS r{number}" for number, name in enumerate(self.schema.columns))
+        return f"SELECT {quoted(ROW)}, {raw} FROM {relation}"
 
 
 def compile_contract(
@@ -97,18 +104,24 @@ def compile_contract(
             f"the data lacks columns of schema.yaml: {', '.join(map(_with_close(stored), missing))}",
             fix="mend the source, or remove them from schema.yaml",
         )
-    casts = []
-    rules: list[Rule] = []
-    for number, name in enumerate(wanted):
-        column = schema.columns[name]
-        casts.append(cast_sql(f"r{number}", stored[name], column.type, text=f"t{number}"))
-        rules += _rules(name, number, column, tables or {})
     unknown = [name for name in key if name not in schema.columns]
     if unknown:
         raise BadDataError(
             f"schema.yaml lacks columns of task.key: {', '.join(unknown)}", fix="add them under `columns:`"
         )
-    return Contract(schema, key, dict(stored), tuple(casts), tuple(rules), tuple(_set_rules(schema, key)))
+    casts = []
+    plain: list[str] = []
+    rules: list[Rule] = []
+    for number, name in enumerate(wanted):
+        column = schema.columns[name]
+        cast = cast_sql(f"r{number}", stored[name], column.type, text=f"t{number}")
+        checks = _checks(name, column, tables or {})
+        casts.append(cast)
+        rules += _rules(name, number, column, checks, sure=cast.sure)
+        holds = " AND ".join([f"({cast.plain})", *(f"NOT ({check(cast.quick)})" for _, check in checks)])
+        plain.append(f"(r{number} IS NULL OR ({holds}))" if column.nullable else f"({holds})")
+    sets = _set_rules(schema, key)
+    return Contract(schema, key, dict(stored), tuple(casts), tuple(plain), tuple(rules), tuple(sets))
 
 
 def stored_columns(duck: Duck, relation: str) -> dict[str, str]:
@@ -142,40 +155,53 @@ def _with_close(stored: Mapping[str, str]) -> Callable[[str], str]:
     return show
 
 
-def _rules(name: str, number: int, column: Column, tables: Mapping[str, str]) -> list[Rule]:
+def _rules(
+    name: str, number: int, column: Column, checks: list[tuple[str, Check]], *, sure: bool
+) -> list[Rule]:
     text, value = f"t{number}", f"c{number}"
-    found = [Rule(name, f"type {column.type}", f"{text} IS NOT NULL AND {value} IS NULL")]
+    found = [] if sure else [Rule(name, f"type {column.type}", f"{text} IS NOT NULL AND {value} IS NULL")]
     if not column.nullable:
         found.append(Rule(name, "not missing", f"{value} IS NULL"))
+    return found + [Rule(name, words, check(value)) for words, check in checks]
+
+
+def _checks(name: str, column: Column, tables: Mapping[str, str]) -> list[tuple[str, Check]]:
+    """Return the rules that look at a value that is there: in words, and what makes the condition that is true where it is broken."""
+    found: list[tuple[str, Check]] = []
     for what, sign, bound in (("min", "<", column.min), ("max", ">", column.max)):
         if bound is not None:
-            found.append(Rule(name, f"{what} {_shown(bound)}", _given(f"{value} {sign} {_bound(bound)}")))
+            found.append((f"{what} {_shown(bound)}", _after(f"{sign} {_bound(bound)}")))
     if column.values:
         allowed = ", ".join(f"CAST({literal(item)} AS {sql_type(column.type)})" for item in column.values)
-        found.append(Rule(name, "allowed values", _given(f"{value} NOT IN ({allowed})")))
+        found.append(("allowed values", lambda value: f"NOT list_contains([{allowed}], {value})"))
     if column.pattern is not None:
-        shown = f"CAST({value} AS VARCHAR)"
-        found.append(
-            Rule(
-                name,
-                f"pattern {column.pattern}",
-                _given(f"NOT regexp_full_match({shown}, {literal(column.pattern)})"),
-            )
-        )
+        found.append((f"pattern {column.pattern}", _mismatch(column.pattern, column.type)))
     if column.references is not None:
-        found.append(_reference(name, value, column, tables))
+        found.append((f"references {column.references}", _after(_unknown(name, column, tables))))
     return found
 
 
-def _reference(name: str, value: str, column: Column, tables: Mapping[str, str]) -> Rule:
+def _after(condition: str) -> Check:
+    return lambda value: f"{value} {condition}"
+
+
+def _mismatch(pattern: str, kind: ColumnType) -> Check:
+    def broken(value: str) -> str:
+        shown = value if kind == "string" else f"CAST({value} AS VARCHAR)"
+        return f"NOT regexp_full_match({shown}, {literal(pattern)})"
+
+    return broken
+
+
+def _unknown(name: str, column: Column, tables: Mapping[str, str]) -> str:
     table, _, foreign = (column.references or "").rpartition(".")
     if table not in tables:
         raise BadDataError(
             f"column `{name}` references `{column.references}`, but there is no table `{table}` here",
             fix=f"make data/{table}.parquet, or remove `references` from schema.yaml",
         )
-    known = f"SELECT CAST({quoted(foreign)} AS {sql_type(column.type)}) FROM {tables[table]} WHERE {quoted(foreign)} IS NOT NULL"
-    return Rule(name, f"references {column.references}", _given(f"{value} NOT IN ({known})"))
+    known = f"CAST({quoted(foreign)} AS {sql_type(column.type)})"
+    return f"NOT IN (SELECT {known} FROM {tables[table]} WHERE {quoted(foreign)} IS NOT NULL)"
 
 
 def _set_rules(schema: Schema, key: tuple[str, ...]) -> list[SetRule]:
@@ -187,18 +213,13 @@ def _set_rules(schema: Schema, key: tuple[str, ...]) -> list[SetRule]:
     ]
 
 
-def _given(condition: str) -> str:
-    """Return the condition as one that is false, not NULL, where the value is missing."""
-    return f"coalesce({condition}, false)"
-
-
 def _shown(bound: float | str) -> str:
     return bound if isinstance(bound, str) else f"{bound:.15g}"
 
 
 def _bound(bound: float | str) -> str:
     if isinstance(bound, str):
-        return f"CAST({literal(bound.rstrip('Z'))} AS TIMESTAMP)::TIMESTAMPTZ"
+        return f"CAST({literal(bound.rstrip('Z'))} AS TIMESTAMP)"
     if bound == int(bound) and abs(bound) < 2**53:
         return str(int(bound))
     return f"{bound!r}::DOUBLE"

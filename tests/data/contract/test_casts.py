@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mlops_kit.artifacts.columns import MISSING_WORDS, cast_column
 from mlops_kit.artifacts.duck import Duck, open_duck
-from mlops_kit.data.contract.casts import cast_sql
+from mlops_kit.data.contract.casts import cast_sql, zoned
 
 if TYPE_CHECKING:
     from mlops_kit.spec.model import ColumnType
@@ -31,10 +31,12 @@ def by_sql(duck: Duck, column: Any, wanted: ColumnType) -> tuple[list[Any], list
     cursor.register("raw_rows", table)
     stored = cursor.execute("DESCRIBE raw_rows").fetchall()[1][1]
     cast = cast_sql("r", stored, wanted, text="t")
+    written = zoned("c", wanted)
     made = cursor.sql(
-        f"SELECT c, t IS NOT NULL AND c IS NULL AS bad FROM "
-        f"(SELECT *, {cast.value} AS c FROM (SELECT *, {cast.text} AS t FROM raw_rows)) ORDER BY i"
+        f"SELECT {written} AS c, {zoned('e', wanted)} AS e, t IS NOT NULL AND c IS NULL AS bad FROM "
+        f"(SELECT *, {cast.exact} AS e, {cast.value} AS c FROM (SELECT *, {cast.text} AS t FROM raw_rows)) ORDER BY i"
     ).to_arrow_table()
+    assert repr(made["c"].to_pylist()) == repr(made["e"].to_pylist())
     return made["c"].to_pylist(), made["bad"].to_pylist()
 
 
