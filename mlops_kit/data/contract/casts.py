@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from mlops_kit.artifacts.columns import MISSING_WORDS, SHAPES
@@ -16,6 +17,10 @@ _SPACES = "".join(
 _SPACES += "\u2028\u2029\u202f\u205f\u3000"
 _RARE = ("chr(133)", "chr(8232)", "chr(8233)")
 """White space that neither the order of signs nor DuckDB's plain trim knows."""
+# Letters, digits, classes of visible ASCII, groups and repetitions: nothing here matches white space.
+_CLOSED = re.compile(
+    r"(?:\[(?!\^)(?:[!-Z_-~]|\\[dw.-])+\]|\\[dw.-]|[A-Za-z0-9_@:/,#%&=-]|\(\?:|[()|?*+]|\{\d+(?:,\d*)?\})*"
+)
 _INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "BIGNUM")
 _SQL_TYPES: dict[ColumnType, str] = {
     "string": "VARCHAR",
@@ -39,8 +44,8 @@ class Cast:
     the raw column."""
     quick: str
     """The value where `plain` is true."""
-    exact: str
-    """The same value as `value` for every row, quick where it can be; over the raw column."""
+    inline: str
+    """The same as `value`, over the raw column."""
     sure: bool = False
     """Whether every value can be read, so that there is nothing to check."""
 
@@ -59,8 +64,12 @@ def cast_sql(raw: str, stored: str, wanted: ColumnType, *, text: str) -> Cast:
     plain, quick = _plain(raw, stored, wanted)
     sure = wanted == "string" or wanted in _SURE.get(family, ())
     small = family != "integer" or stored.upper() in ("TINYINT", "SMALLINT", "INTEGER", "BIGINT")
-    exact = f"CASE WHEN {plain} THEN {quick} ELSE {inline} END" if plain != "false" else inline
-    return Cast(before, value, plain, quick, exact, sure and small)
+    return Cast(before, value, plain, quick, inline, sure and small)
+
+
+def is_closed(pattern: str) -> bool:
+    """Return whether a text that `pattern` matches as a whole surely needs no trimming and is no missing word; when in doubt, no."""
+    return bool(_CLOSED.fullmatch(pattern)) and not any(re.fullmatch(pattern, word) for word in MISSING_WORDS)
 
 
 def zoned(value: str, wanted: ColumnType) -> str:
@@ -97,10 +106,14 @@ def _plain(raw: str, stored: str, wanted: ColumnType) -> tuple[str, str]:
 def _plain_text(raw: str, wanted: ColumnType) -> tuple[str, str]:
     if wanted == "string":
         words = ", ".join(literal(word) for word in MISSING_WORDS)
-        ends = " AND ".join(
-            f"NOT starts_with({raw}, {sign}) AND NOT ends_with({raw}, {sign})" for sign in _RARE
+        starts, ends = (
+            " AND ".join(f"NOT {what}({raw}, {sign})" for sign in _RARE)
+            for what in ("starts_with", "ends_with")
         )
-        edges = f"trim({raw}) = {raw} AND {raw} >= '!' AND right({raw}, 1) >= '!' AND {ends}"
+        edges = (
+            f"trim({raw}) = {raw} AND {raw} >= '!' AND ({raw} < '~' OR ({starts})) "
+            f"AND reverse({raw}) >= '!' AND (reverse({raw}) < '~' OR ({ends}))"
+        )
         return f"{edges} AND NOT list_contains([{words}], {raw})", raw
     fits = f"regexp_full_match({raw}, {literal(SHAPES[wanted])})"
     if wanted == "integer":

@@ -90,8 +90,8 @@ def good_sql(contract: Contract, relation: str, bad_table: str, *, keep_row: boo
     """Return the query of the rows of `relation` that are not in `bad_table`, cast, in no order."""
     columns = contract.schema.columns
     values = [
-        f"{zoned(cast.exact, columns[name].type)} AS {quoted(name)}"
-        for name, cast in zip(columns, contract.casts, strict=True)
+        f"{zoned(contract.exact(number), column.type)} AS {quoted(name)}"
+        for number, (name, column) in enumerate(columns.items())
     ]
     if keep_row:
         values.append(quoted(ROW))
@@ -129,8 +129,8 @@ def _add_repeated(
     names = list(contract.schema.columns)
     numbers = [names.index(name) for name in rule.columns]
     values = ", ".join(f"c{number}" for number in numbers)
-    quick = f"hash({', '.join(contract.casts[number].exact for number in numbers)})"
-    known = "true" if rule.missing_counts else f"{contract.casts[numbers[0]].exact} IS NOT NULL"
+    quick = f"hash({', '.join(map(contract.exact, numbers))})"
+    known = "true" if rule.missing_counts else f"{contract.exact(numbers[0])} IS NOT NULL"
     twice = f"{table}_twice"
     hashes = f"SELECT {quick} AS h FROM ({contract.raw_rows(relation)}) WHERE {known}"
     if not _find_twice(duck, hashes, twice, rows):

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from mlops_kit.artifacts.columns import MISSING_WORDS
 from mlops_kit.artifacts.duck import literal, quoted
 from mlops_kit.artifacts.tables import TableFiles
-from mlops_kit.data.contract.casts import Cast, cast_sql, sql_type
+from mlops_kit.data.contract.casts import Cast, cast_sql, is_closed, sql_type
 from mlops_kit.errors import BadDataError
 from mlops_kit.spec.model import Column, ColumnType, Schema
 
@@ -70,6 +71,15 @@ class Contract:
         """Return the columns of the relation that the contract does not name."""
         return tuple(name for name in self.stored if name not in self.schema.columns and name != ROW)
 
+    def exact(self, number: int) -> str:
+        """Return the expression over r0 ... that is the cast value of column `number` in every good row, the quick way where there is one."""
+        cast = self.casts[number]
+        if cast.sure and cast.quick == cast.text:
+            return cast.quick
+        if cast.plain == "false":
+            return cast.inline
+        return f"CASE WHEN {self.plain[number]} THEN {cast.quick} ELSE {cast.inline} END"
+
     def cast_rows(self, relation: str, where: str = "true") -> str:
         """Return the query over `relation` (a table, or what stands after FROM) with `__row`, r0 ... (raw), t0 ... and c0 ... (cast).
 
@@ -118,8 +128,7 @@ def compile_contract(
         checks = _checks(name, column, tables or {})
         casts.append(cast)
         rules += _rules(name, number, column, checks, sure=cast.sure)
-        holds = " AND ".join([f"({cast.plain})", *(f"NOT ({check(cast.quick)})" for _, check in checks)])
-        plain.append(f"(r{number} IS NULL OR ({holds}))" if column.nullable else f"({holds})")
+        plain.append(_plain(f"r{number}", column, cast, checks))
     sets = _set_rules(schema, key)
     return Contract(schema, key, dict(stored), tuple(casts), tuple(plain), tuple(rules), tuple(sets))
 
@@ -163,6 +172,21 @@ def _rules(
     if not column.nullable:
         found.append(Rule(name, "not missing", f"{value} IS NULL"))
     return found + [Rule(name, words, check(value)) for words, check in checks]
+
+
+def _plain(raw: str, column: Column, cast: Cast, checks: list[tuple[str, Check]]) -> str:
+    """Return `Contract.plain` of a column. Allowed values and patterns say by themselves that a text needs no trimming."""
+    own = column.type == "string" and cast.quick == raw
+    proper = own and column.values and not any(map(_needs_trimming, column.values))
+    closed = own and column.pattern is not None and is_closed(column.pattern)
+    conditions = [f"{raw} IS NOT NULL" if proper or closed else f"({cast.plain})"]
+    conditions += [f"NOT ({check(cast.quick)})" for _, check in checks]
+    holds = " AND ".join(conditions)
+    return f"({raw} IS NULL OR ({holds}))" if column.nullable else f"({holds})"
+
+
+def _needs_trimming(value: str) -> bool:
+    return value != value.strip() or value in MISSING_WORDS
 
 
 def _checks(name: str, column: Column, tables: Mapping[str, str]) -> list[tuple[str, Check]]:

@@ -34,7 +34,7 @@ def by_sql(duck: Duck, column: Any, wanted: ColumnType) -> tuple[list[Any], list
     written = zoned("c", wanted)
     made = cursor.sql(
         f"SELECT {written} AS c, {zoned('e', wanted)} AS e, t IS NOT NULL AND c IS NULL AS bad FROM "
-        f"(SELECT *, {cast.exact} AS e, {cast.value} AS c FROM (SELECT *, {cast.text} AS t FROM raw_rows)) ORDER BY i"
+        f"(SELECT *, CASE WHEN {cast.plain} THEN {cast.quick} ELSE {cast.inline} END AS e, {cast.value} AS c FROM (SELECT *, {cast.text} AS t FROM raw_rows)) ORDER BY i"
     ).to_arrow_table()
     assert repr(made["c"].to_pylist()) == repr(made["e"].to_pylist())
     return made["c"].to_pylist(), made["bad"].to_pylist()
