@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         Figure,
         Html,
         InputFile,
+        InputRules,
         Manifests,
         Metrics,
         Model,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from mlops_kit.artifacts.tables import PartitionSet, PartitionStream, RowStream, TableFiles
     from mlops_kit.compare.kpis import judge_kpis
     from mlops_kit.compare.metrics import compute_metrics
+    from mlops_kit.data.cleaning import keep_contract
     from mlops_kit.data.formats.acquiring import part_rows, sample_rows
     from mlops_kit.data.formats.options import FormatOptions
     from mlops_kit.data.formats.reading import read_rows, read_table
@@ -51,6 +53,9 @@ if TYPE_CHECKING:
     from mlops_kit.data.partitions.local import LocalFiles
     from mlops_kit.data.partitions.parted import Parted
     from mlops_kit.data.partitions.source import Source
+    from mlops_kit.data.profile import profile_rows
+    from mlops_kit.data.rules.compiling import apply_rules
+    from mlops_kit.data.rules.flow import read_raw
     from mlops_kit.errors import BadDataError
     from mlops_kit.spec.model import Column, Kpis, Schema, Task
     from mlops_kit.steps.runner import run, step
@@ -58,7 +63,7 @@ if TYPE_CHECKING:
 _KINDS = "mlops_kit.artifacts.kinds"
 _HOMES = {
     **dict.fromkeys(
-        ("Array", "Arrow", "Bundle", "Csv", "Curve", "Database", "Document", "Figure", "Html", "InputFile", "Manifests", "Metrics", "Model", "PartitionRows", "Partitions",
+        ("Array", "Arrow", "Bundle", "Csv", "Curve", "Database", "Document", "Figure", "Html", "InputFile", "InputRules", "Manifests", "Metrics", "Model", "PartitionRows", "Partitions",
          "Predictions", "Rows", "Table", "Text"), _KINDS),
     **dict.fromkeys(("Column", "Kpis", "Schema", "Task"), "mlops_kit.spec.model"),
     **dict.fromkeys(("run", "step"), "mlops_kit.steps.runner"),
@@ -68,6 +73,10 @@ _HOMES = {
     "Manifest": "mlops_kit.data.partitions.gather",
     "Parted": "mlops_kit.data.partitions.parted",
     "Source": "mlops_kit.data.partitions.source",
+    "apply_rules": "mlops_kit.data.rules.compiling",
+    "keep_contract": "mlops_kit.data.cleaning",
+    "profile_rows": "mlops_kit.data.profile",
+    "read_raw": "mlops_kit.data.rules.flow",
     "TRUSTED_TYPES": "mlops_kit.artifacts.canonical.model",
     **dict.fromkeys(("PartitionSet", "PartitionStream", "RowStream", "TableFiles"), "mlops_kit.artifacts.tables"),
     "open_duck": "mlops_kit.artifacts.duck",
@@ -82,7 +91,6 @@ _HOMES = {
     "open_source": "mlops_kit.artifacts.source",
     "profile_table": "mlops_kit.artifacts.columns",
     **dict.fromkeys(("part_rows", "sample_rows"), "mlops_kit.data.formats.acquiring"),
-    "FormatOptions": "mlops_kit.data.formats.options",
     **dict.fromkeys(("read_rows", "read_table"), "mlops_kit.data.formats.reading"),
     "write": "mlops_kit.artifacts.canonical.dispatch",
 }  # fmt: skip
@@ -102,6 +110,7 @@ __all__ = [
     "FormatOptions",
     "Html",
     "InputFile",
+    "InputRules",
     "Kpis",
     "LocalFiles",
     "Manifest",
@@ -122,6 +131,7 @@ __all__ = [
     "TableFiles",
     "Task",
     "Text",
+    "apply_rules",
     "canonical",
     "canonical_json",
     "cast_column",
@@ -130,11 +140,14 @@ __all__ = [
     "feature_columns",
     "holdout_rows",
     "judge_kpis",
+    "keep_contract",
     "make_predictions",
     "open_duck",
     "open_source",
     "part_rows",
+    "profile_rows",
     "profile_table",
+    "read_raw",
     "read_rows",
     "read_table",
     "run",

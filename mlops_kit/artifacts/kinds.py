@@ -6,7 +6,7 @@ classes, so that importing them loads nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     Bundle: TypeAlias = Any
     Manifests: TypeAlias = Any
     InputFile: TypeAlias = str
+    InputRules: TypeAlias = Sequence[Mapping[str, Any]]
 else:
 
     class Table:
@@ -98,6 +99,9 @@ else:
 
     class InputFile(str):
         """A params field that names a file the stage reads: a path in the project or `package:NAME/path`."""
+
+    # A params field with rules of cleaning, in order: the files of functions that `apply` names are code of the stage.
+    InputRules = tuple[Mapping[str, Any], ...]
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ HELPERS: Mapping[str, tuple[str, ...]] = {
     "compute_metrics": ("numpy",),
     "cast_column": ("numpy", "pyarrow"),
     "profile_table": ("numpy", "pyarrow"),
+    **dict.fromkeys(("apply_rules", "keep_contract", "profile_rows", "read_raw"), ("duckdb", "pyarrow")),
     "make_predictions": ("numpy", "pyarrow"),
     "part_rows": ("pyarrow",),
     "read_rows": ("pyarrow",),

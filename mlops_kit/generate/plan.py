@@ -149,12 +149,15 @@ class _Planner:
         contract = read_contract(path)
         _check_renames(name, use, contract)
         files = declared_files(contract, use, self.sources.params.get(name))
-        code = None if built_in else self._closure([use.uses, *use.deps])
+        starts = [*([] if built_in else [use.uses, *use.deps]), *files.functions]
+        for path_of_function in files.functions:
+            self._require_function(name, path_of_function)
+        code = self._closure(starts) if starts else None
         kinds = [KINDS[ref.kind] for ref in (*contract.inputs, *contract.outputs)]
         used = self.packages.used_by(
-            imported_modules(path) if code is None else code.external,
+            (*(imported_modules(path) if built_in else ()), *(code.external if code else ())),
             () if code is None else code.optional,
-            [p for kind in kinds for p in kind.packages],
+            [*(p for kind in kinds for p in kind.packages), *(("pandas",) if files.functions else ())],
             files.packages,
         )
         return Stage(
@@ -176,6 +179,14 @@ class _Planner:
             frozen=contract.frozen,
             resources=_hints(use),
         )
+
+    def _require_function(self, name: str, path: str) -> None:
+        if not (self.sources.root / path).is_file():
+            raise SpecError(
+                f"the rules of `{name}` apply a function of {path}, which is not there",
+                where="params.yaml",
+                fix=f"create {path}, or change the rule",
+            )
 
     def _command(self, name: str, use: StepUse, owner: str) -> Stage:
         if use.uses is not None:

@@ -46,6 +46,8 @@ class StepContract:
     """Name of the dataclass of its params section; `Mapping` for an unchecked one; None without params."""
     input_files: tuple[str, ...]
     """Params fields that name files which the stage reads."""
+    input_rules: tuple[str, ...]
+    """Params fields with rules, which may name functions of the project."""
     spec_inputs: tuple[str, ...]
     """Which of task, schema, kpis it reads."""
     imports: tuple[str, ...]
@@ -92,7 +94,8 @@ class _Reader:
             ),
             outputs=self._outputs(function),
             params_class=params,
-            input_files=self._input_files(params),
+            input_files=self._fields_of(params, "InputFile"),
+            input_rules=self._fields_of(params, "InputRules"),
             spec_inputs=tuple(a.arg for a in function.args.kwonlyargs if a.arg in SPEC_INPUTS),
             imports=tuple(sorted(_top_level_imports(self.tree))),
             frozen=frozen,
@@ -196,7 +199,7 @@ class _Reader:
             (_name(a.annotation) or "Mapping" for a in function.args.kwonlyargs if a.arg == "params"), None
         )
 
-    def _input_files(self, params: str | None) -> tuple[str, ...]:
+    def _fields_of(self, params: str | None, kind: str) -> tuple[str, ...]:
         for node in self.tree.body:
             if isinstance(node, ast.ClassDef) and node.name == params:
                 fields = [
@@ -205,7 +208,7 @@ class _Reader:
                 return tuple(
                     i.target.id
                     for i in fields
-                    if isinstance(i.target, ast.Name) and "InputFile" in ast.unparse(i.annotation)
+                    if isinstance(i.target, ast.Name) and kind in ast.unparse(i.annotation)
                 )
         return ()
 

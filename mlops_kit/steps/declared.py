@@ -22,6 +22,8 @@ class DeclaredFiles:
     """Files and folders that it writes."""
     packages: tuple[str, ...]
     """Distributions whose files it reads (`package:NAME/path`)."""
+    functions: tuple[str, ...] = ()
+    """Python files with functions that its params name; what they import is code of the stage as well."""
 
 
 def declared_files(contract: StepContract, use: StepUse, section: Any) -> DeclaredFiles:
@@ -32,7 +34,21 @@ def declared_files(contract: StepContract, use: StepUse, section: Any) -> Declar
     outputs = [KINDS[ref.kind].locate(use.outputs.get(ref.name, ref.name)) for ref in contract.outputs]
     manifests = [f"{path}{MANIFEST_ENDING}" for path in outputs] if contract.frozen else []
     reads = dict.fromkeys([*files, *use.deps, *inputs, *specs, *manifests])
-    return DeclaredFiles(tuple(reads), tuple(outputs), tuple(packages))
+    return DeclaredFiles(tuple(reads), tuple(outputs), tuple(packages), _functions(contract, section))
+
+
+def _functions(contract: StepContract, section: Any) -> tuple[str, ...]:
+    """Return the files of the functions that rules apply (`apply: steps/tidy.py:tidy`), sorted."""
+    values: Mapping[str, Any] = section if isinstance(section, Mapping) else {}
+    found = set()
+    for field in contract.input_rules:
+        items = values.get(field)
+        for rule in items if isinstance(items, list) else []:
+            named = rule.get("apply") if isinstance(rule, Mapping) else None
+            named = named.get("function") if isinstance(named, Mapping) else named
+            if isinstance(named, str) and named.partition(":")[0].endswith(".py"):
+                found.add(named.partition(":")[0].removeprefix("./"))
+    return tuple(sorted(found))
 
 
 def _input_files(contract: StepContract, section: Any) -> tuple[list[str], list[str]]:

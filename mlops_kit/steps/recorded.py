@@ -13,7 +13,7 @@ from typing import Any
 
 from mlops_kit.errors import StaleError
 from mlops_kit.spec.model import StepUse
-from mlops_kit.steps.closure import ImportClosure, find_closure
+from mlops_kit.steps.closure import ImportClosure, find_closure, merge_closures
 from mlops_kit.steps.contract import StepContract
 from mlops_kit.steps.declared import declared_files
 
@@ -63,8 +63,10 @@ def check_code(root: Path, stage: str, use: StepUse, contract: StepContract, sec
     files = declared_files(contract, use, section)
     code: tuple[str, ...] = ()
     imports: set[str] = set()
-    if use.uses and use.uses.endswith(".py"):
-        closure = find_closure(root, use.uses)
+    own = [use.uses] if use.uses and use.uses.endswith(".py") else []
+    starts = [*own, *(path for path in files.functions if (root / path).is_file())]
+    if starts:
+        closure = merge_closures([find_closure(root, path) for path in starts])
         code = closure.local
         imports = set(foreign_modules(closure)) - set((recorded.get("imports") or {}).get(stage, []))
     deps = _paths(declared.get("deps"))

@@ -8,27 +8,17 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from mlops_kit import BadDataError, PartitionSet
 from mlops_kit.artifacts.kinds import save_artifact
 from mlops_kit.artifacts.tables import read_partitions
-from mlops_kit.spec.model import Column, Schema, Task
 from mlops_kit.steps.data.acquire_file import AcquireParams, acquire
-from mlops_kit.steps.data.clean_rules import CleanParams, clean
 from mlops_kit.steps.data.features_calendar import FeaturesParams, features
 from mlops_kit.steps.data.split_time import SplitParams, split
 from mlops_kit.steps.labels.label_column import LabelParams, label
 
 TASK = Task("classification", "late", ("id",), "when")
 START = datetime(2025, 1, 1, tzinfo=UTC)
-
-
-def raw(**columns: list[Any]) -> PartitionSet:
-    return PartitionSet(
-        {"all": pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})}
-    )
 
 
 def daily(count: int, **columns: list[Any]) -> pa.Table:
@@ -80,66 +70,6 @@ def test_acquire_describes_a_source_it_cannot_use(
     with pytest.raises(BadDataError) as caught:
         acquired(AcquireParams("d.csv", through="2025-12"))
     assert message in f"{caught.value.message} {caught.value.fix}"
-
-
-SCHEMA = Schema(
-    {"id": Column("string", "key", nullable=False), "when": Column("timestamp", "time", nullable=False), "n": Column("integer", min=0, max=9),
-     "c": Column("string", values=("a", "b"), pattern="[a-z]")}, max_quarantine=1.0,
-)  # fmt: skip
-NOON = "2025-01-01T12:00:00Z"
-
-
-@pytest.mark.parametrize(
-    ("row", "rule"),
-    [
-        ({}, None), ({"n": ""}, None), ({"n": " 7 "}, None), ({"n": "7.0"}, None), ({"c": None}, None),
-        ({"n": "seven"}, "type integer"), ({"n": "10"}, "max 9"), ({"n": "-1"}, "min 0"), ({"n": "9" * 30}, "type integer"),
-        ({"c": "z"}, "allowed values"), ({"when": "soon"}, "type timestamp"), ({"when": "2025-02-30"}, "type timestamp"), ({"when": ""}, "not missing"),
-    ],
-)  # fmt: skip
-def test_clean_keeps_or_quarantines_with_the_reason(row: dict[str, Any], rule: str | None) -> None:
-    values = {"id": "1", "when": NOON, "n": "1", "c": "a", **row}
-    made = clean(
-        raw(**{name: [value] for name, value in values.items()}),
-        schema=SCHEMA,
-        task=TASK,
-        params=CleanParams(),
-    )
-    assert made.quarantine["rule"].to_pylist() == ([rule] if rule else [])
-    assert made.clean.num_rows == (0 if rule else 1)
-
-
-@settings(max_examples=40, deadline=None)
-@given(
-    st.lists(
-        st.tuples(
-            st.sampled_from(["1", "2", "3", ""]), st.sampled_from([NOON, "x", ""]), st.text(max_size=3)
-        ),
-        min_size=1,
-        max_size=12,
-    )
-)
-def test_no_row_is_ever_lost(rows: list[tuple[str, str, str]]) -> None:
-    parts = raw(
-        id=[r[0] for r in rows], when=[r[1] for r in rows], n=[r[2] for r in rows], c=["a"] * len(rows)
-    )
-    made = clean(parts, schema=SCHEMA, task=TASK, params=CleanParams())
-    assert made.clean.num_rows + made.quarantine.num_rows == len(rows)
-    assert len(set(made.clean["id"].to_pylist())) == made.clean.num_rows
-    assert made.cleaning["rows_in"] == len(rows)
-
-
-def test_too_many_bad_rows_fail_with_the_worst_rules() -> None:
-    strict = Schema(SCHEMA.columns, max_quarantine=0.1)
-    with pytest.raises(BadDataError, match=r"n: type integer \(1 rows\)"):
-        clean(
-            raw(id=["1", "2"], when=[NOON, NOON], n=["x", "1"], c=["a", "a"]),
-            schema=strict,
-            task=TASK,
-            params=CleanParams(),
-        )
-    with pytest.raises(BadDataError, match="lacks columns of schema.yaml: c"):
-        clean(raw(id=["1"], when=[NOON], n=["1"]), schema=SCHEMA, task=TASK, params=CleanParams())
 
 
 def test_calendar_is_added_once() -> None:

@@ -149,8 +149,8 @@ def numbered(files: TableFiles) -> str:
     starts = [0]
     for path in files.paths:
         starts.append(starts[-1] + pq.read_metadata(path).num_rows)
-    first = f"[{', '.join(map(str, starts[:-1]))}]::BIGINT[]"
-    place = f"{first}[file_index + 1] + file_row_number"
+    first = f"([{', '.join(map(str, starts[:-1]))}]::BIGINT[])"
+    place = f"{first}[file_index::BIGINT + 1] + file_row_number"
     if len(files.paths) == 1:
         place = "file_row_number"
     return f"(SELECT {columns}, {place} AS {quoted(ROW)} FROM {files.sql()})"
