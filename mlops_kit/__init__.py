@@ -45,10 +45,12 @@ if TYPE_CHECKING:
     from mlops_kit.artifacts.tables import PartitionSet, PartitionStream, RowStream, TableFiles
     from mlops_kit.compare.kpis import judge_kpis
     from mlops_kit.compare.metrics import compute_metrics
+    from mlops_kit.data.calendar import add_calendar
     from mlops_kit.data.cleaning import keep_contract
     from mlops_kit.data.formats.acquiring import part_rows, sample_rows
     from mlops_kit.data.formats.options import FormatOptions
     from mlops_kit.data.formats.reading import read_rows, read_table
+    from mlops_kit.data.labelling import label_rows
     from mlops_kit.data.partitions.gather import Manifest
     from mlops_kit.data.partitions.local import LocalFiles
     from mlops_kit.data.partitions.parted import Parted
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
     from mlops_kit.data.profile import profile_rows
     from mlops_kit.data.rules.compiling import apply_rules
     from mlops_kit.data.rules.flow import read_raw
+    from mlops_kit.data.splitting.methods import split_by_group, split_by_hash, split_by_time
     from mlops_kit.errors import BadDataError
     from mlops_kit.spec.model import Column, Kpis, Schema, Task
     from mlops_kit.steps.runner import run, step
@@ -79,6 +82,10 @@ _HOMES = {
     "read_raw": "mlops_kit.data.rules.flow",
     "TRUSTED_TYPES": "mlops_kit.artifacts.canonical.model",
     **dict.fromkeys(("PartitionSet", "PartitionStream", "RowStream", "TableFiles"), "mlops_kit.artifacts.tables"),
+    "add_calendar": "mlops_kit.data.calendar",
+    "label_rows": "mlops_kit.data.labelling",
+    **dict.fromkeys(("split_by_group", "split_by_hash", "split_by_time"), "mlops_kit.data.splitting.methods"),
+    **dict.fromkeys(("PartitionSet", "RowStream", "TableFiles"), "mlops_kit.artifacts.tables"),
     "open_duck": "mlops_kit.artifacts.duck",
     "canonical_json": "mlops_kit.artifacts.canonical.text",
     "cast_column": "mlops_kit.artifacts.columns",
@@ -131,6 +138,7 @@ __all__ = [
     "TableFiles",
     "Task",
     "Text",
+    "add_calendar",
     "apply_rules",
     "canonical",
     "canonical_json",
@@ -141,6 +149,7 @@ __all__ = [
     "holdout_rows",
     "judge_kpis",
     "keep_contract",
+    "label_rows",
     "make_predictions",
     "open_duck",
     "open_source",
@@ -152,6 +161,9 @@ __all__ = [
     "read_table",
     "run",
     "sample_rows",
+    "split_by_group",
+    "split_by_hash",
+    "split_by_time",
     "step",
     "write",
 ]

@@ -6,7 +6,7 @@ classes, so that importing them loads nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from mlops_kit.artifacts.tables import PartitionSet, PartitionStream, RowStream, TableFiles
+    from mlops_kit.artifacts.tables import PartitionSet
 
     Table: TypeAlias = pd.DataFrame
     Csv: TypeAlias = pd.DataFrame
@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     Database: TypeAlias = Mapping[str, pd.DataFrame]
     Html: TypeAlias = str
     Arrow: TypeAlias = pa.Table
-    Rows: TypeAlias = TableFiles | RowStream
-    PartitionRows: TypeAlias = TableFiles | PartitionStream | Path
+    Rows: TypeAlias = Any  # a step gets TableFiles and returns a RowStream
+    PartitionRows: TypeAlias = (
+        Any  # a step gets TableFiles and returns a PartitionStream or the Path of a folder
+    )
     Predictions: TypeAlias = pa.Table
     Partitions: TypeAlias = PartitionSet
     Model: TypeAlias = Any
@@ -39,7 +41,6 @@ if TYPE_CHECKING:
     Bundle: TypeAlias = Any
     Manifests: TypeAlias = Any
     InputFile: TypeAlias = str
-    InputRules: TypeAlias = Sequence[Mapping[str, Any]]
 else:
 
     class Table:
@@ -52,8 +53,7 @@ else:
         """A table of any size in `data/<name>.parquet`, the same file as Table: read as TableFiles, written from a RowStream."""
 
     class PartitionRows:
-        """Partitions of any size in `data/<name>/`, the same folder as Partitions: read as TableFiles, written from a PartitionStream
-        or a finished folder."""
+        """Partitions of any size in `data/<name>/`, the same folder as Partitions: read as TableFiles, written from a finished folder."""
 
     class Csv:
         """A pandas DataFrame in `data/<name>.csv`, for tools that read nothing else; types are guessed anew when it is read."""
@@ -99,9 +99,6 @@ else:
 
     class InputFile(str):
         """A params field that names a file the stage reads: a path in the project or `package:NAME/path`."""
-
-    # A params field with rules of cleaning, in order: the files of functions that `apply` names are code of the stage.
-    InputRules = tuple[Mapping[str, Any], ...]
 
 
 @dataclass(frozen=True)

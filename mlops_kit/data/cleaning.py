@@ -1,4 +1,3 @@
-# ruff: noqa: S608 - queries are put together here; names and texts go through quoted() and literal()
 """The end of cleaning: rows judged by the contract, bad rows of all kinds together in quarantine, and the account of all rows.
 
 Rows in = rows out + rows in quarantine, where rows in are counted by the files' own footers and the lines of rejects, rows out and

@@ -1,4 +1,3 @@
-# ruff: noqa: S608 - queries are put together here; names and texts go through quoted() and literal()
 """What is in a table: missing and distinct values, quantiles, most frequent values of each column, exact and out of core.
 
 Each column is grouped by value once; all else is read off the groups. Groups spill to disk; nothing depends on the order of rows, on

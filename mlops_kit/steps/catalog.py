@@ -10,6 +10,8 @@ CATALOG: dict[str, str] = {
     "clean.rules": "mlops_kit.steps.data.clean_rules",
     "features.calendar": "mlops_kit.steps.data.features_calendar",
     "label.column": "mlops_kit.steps.labels.label_column",
+    "split.group": "mlops_kit.steps.data.split_group",
+    "split.hash": "mlops_kit.steps.data.split_hash",
     "split.time": "mlops_kit.steps.data.split_time",
     "train.boosting": "mlops_kit.steps.model.train_boosting",
     "evaluate.classification": "mlops_kit.steps.model.evaluate_classification",

@@ -86,12 +86,14 @@ def test_evaluation_agrees_with_its_own_predictions(evaluated: Evaluated) -> Non
 
 
 def test_validation_writes_a_verdict_for_every_promise(evaluated: Evaluated) -> None:
-    kpis = Kpis(kpis=(Kpi("roc_auc", min=0.99), Kpi("quarantine_share", max=0.1)))
+    promises = (Kpi("roc_auc", min=0.99), Kpi("quarantine_share", max=0.1), Kpi("leakage:same_key", max=0))
+    kpis = Kpis(kpis=promises)
     verdict = validate(
         evaluated.evaluation, {"quarantine_share": 0.0}, {"labelled": 5}, evaluated.slices, kpis=kpis
     ).verdict
     assert verdict["status"] == "fail"
     assert [kpi["status"] for kpi in verdict["kpis"]] == ["fail", "pass"]
+    assert verdict["judged_by_compare"] == ["leakage:same_key"]
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,3 @@
-# ruff: noqa: S608 - queries are put together here; names and texts go through quoted() and literal()
 """Rows judged by the contract: one pass over them finds the bad ones, with the first rule that each breaks.
 
 Bad rows are kept beside, in a temporary table of the database, which spills to disk like everything there; good rows are those that are not

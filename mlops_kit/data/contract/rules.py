@@ -1,4 +1,3 @@
-# ruff: noqa: S608 - queries are put together here; names and texts go through quoted() and literal()
 """The data contract compiled to SQL: for each column its cast, and the rules that a row can break, in order."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-# ruff: noqa: S608 - queries are put together here; names and texts go through quoted() and literal()
 """One rule after the other made into a query: what becomes of the columns, which rows are touched, which are bad."""
 
 from __future__ import annotations

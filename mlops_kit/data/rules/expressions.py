@@ -1,4 +1,3 @@
-# ruff: noqa: S608 - queries are put together here; names and texts go through quoted() and literal()
 """SQL expressions that people write in rules: only what depends on one row and nothing else."""
 
 from __future__ import annotations

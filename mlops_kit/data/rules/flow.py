@@ -1,4 +1,3 @@
-# ruff: noqa: S608 - queries are put together here; names and texts go through quoted() and literal()
 """Rows on their way through the rules: a query, the types of its columns, and what goes along with each row.
 
 Beside the columns that people see a row carries its number in the raw data (which orders rows for any number of threads), the first

@@ -1,4 +1,3 @@
-# ruff: noqa: S608 - queries are put together here; names and texts go through quoted() and literal()
 """Functions of the project as rules: they see rows in batches of bounded size, in the order of the data."""
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mlops_kit import Arrow, Task, run, step
+from mlops_kit import Rows, Task, add_calendar, run, step
 
 
 @dataclass(frozen=True)
@@ -20,19 +20,9 @@ class FeaturesParams:
 
 
 @step(contract=1)
-def features(clean: Arrow, *, task: Task, params: FeaturesParams) -> Arrow:
+def features(clean: Rows, *, task: Task, params: FeaturesParams) -> Rows:
     """Add month, weekday and hour."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    if task.time is None or not params.calendar:
-        return clean
-    time = clean[task.time]
-    made = {"month": pc.month(time), "weekday": pc.day_of_week(time), "hour": pc.hour(time)}
-    for name, values in made.items():
-        if name not in clean.column_names:
-            clean = clean.append_column(name, values.cast(pa.int64()))
-    return clean
+    return add_calendar(clean, task.time if params.calendar else None)
 
 
 if __name__ == "__main__":
