@@ -6,7 +6,7 @@ classes, so that importing them loads nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,10 +26,8 @@ if TYPE_CHECKING:
     Database: TypeAlias = Mapping[str, pd.DataFrame]
     Html: TypeAlias = str
     Arrow: TypeAlias = pa.Table
-    Rows: TypeAlias = Any  # a step gets TableFiles and returns a RowStream
-    PartitionRows: TypeAlias = (
-        Any  # a step gets TableFiles and returns a PartitionStream or the Path of a folder
-    )
+    Rows: TypeAlias = Any  # TableFiles in, a RowStream out
+    PartitionRows: TypeAlias = Any  # TableFiles in, a PartitionStream or the Path of a folder out
     Predictions: TypeAlias = pa.Table
     Partitions: TypeAlias = PartitionSet
     Model: TypeAlias = Any
@@ -41,6 +39,7 @@ if TYPE_CHECKING:
     Bundle: TypeAlias = Any
     Manifests: TypeAlias = Any
     InputFile: TypeAlias = str
+    InputRules: TypeAlias = Sequence[Mapping[str, Any]]
 else:
 
     class Table:
@@ -53,7 +52,8 @@ else:
         """A table of any size in `data/<name>.parquet`, the same file as Table: read as TableFiles, written from a RowStream."""
 
     class PartitionRows:
-        """Partitions of any size in `data/<name>/`, the same folder as Partitions: read as TableFiles, written from a finished folder."""
+        """Partitions of any size in `data/<name>/`, the same folder as Partitions: read as TableFiles, written from a PartitionStream
+        or a finished folder."""
 
     class Csv:
         """A pandas DataFrame in `data/<name>.csv`, for tools that read nothing else; types are guessed anew when it is read."""
@@ -99,6 +99,9 @@ else:
 
     class InputFile(str):
         """A params field that names a file the stage reads: a path in the project or `package:NAME/path`."""
+
+    # A params field with rules of cleaning, in order: the files of functions that `apply` names are code of the stage.
+    InputRules = tuple[Mapping[str, Any], ...]
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import pytest
 from mlops_kit import BadDataError, PartitionSet
 from mlops_kit.artifacts.kinds import save_artifact
 from mlops_kit.artifacts.tables import read_partitions
+from mlops_kit.spec.model import Task
 from mlops_kit.steps.data.acquire_file import AcquireParams, acquire
 
 TASK = Task("classification", "late", ("id",), "when")
