@@ -25,6 +25,7 @@ GROUPS = (
     "lint",
     "eject",
     "diff",
+    "data",
     "update",
     "push",
     "pull",

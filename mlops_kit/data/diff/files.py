@@ -9,6 +9,7 @@ from mlops_kit.data.diff.model import FileChange
 from mlops_kit.data.diff.reading import FileVersion, table_format
 
 REFERENCE_BYTES = 256 << 20
+_TEXT_COSTS = 8  # a byte of text to parse counts as this many of Parquet
 
 
 @dataclass(frozen=True)
@@ -25,14 +26,15 @@ class FileSet:
     """What differs, by name; rows are not filled in."""
 
     def reference(self) -> tuple[FileVersion, ...]:
-        """Return the last unchanged Parquet files by name that are here, at most 256 MB (one at least): what new rows are compared with."""
+        """Return the last unchanged files by name that are here, at most 256 MB of Parquet or 32 MB of text: what new rows are compared with."""
         chosen: list[FileVersion] = []
         size = 0
         for file in sorted(self.same, key=lambda file: file.name, reverse=True):
-            if file.place is None or table_format(file.name) != "parquet":
+            if file.place is None:
                 continue
-            size += file.place.stat().st_size
-            if chosen and size > REFERENCE_BYTES:
+            cost = 1 if table_format(file.name) == "parquet" else _TEXT_COSTS
+            size += file.place.stat().st_size * cost
+            if size > REFERENCE_BYTES:
                 break
             chosen.append(file)
         return tuple(reversed(chosen))

@@ -99,6 +99,22 @@ def open_relation(duck: Duck, files: Sequence[FileVersion], name: str) -> Relati
     return Relation(name, columns, set(by_format) == {"csv"}, rejects)
 
 
+def head_columns(file: FileVersion) -> tuple[str, ...]:
+    """Return the names of a file's columns from its beginning or footer; none for JSON, and for what cannot be read."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    kind = table_format(file.name)
+    if file.place is None or kind not in ("parquet", "csv"):
+        return ()
+    try:
+        if kind == "parquet":
+            return tuple(pq.read_schema(file.place).names)
+        return _read_head(file.place, _packing(file)).columns
+    except (OSError, pa.ArrowException, BadDataError):
+        return ()
+
+
 def footer_rows(file: FileVersion) -> int | None:
     """Return the rows of a file without reading them: as recorded, or from the footer of a Parquet file that is here; else None."""
     if file.rows is not None or file.place is None or table_format(file.name) != "parquet":
@@ -137,8 +153,7 @@ def _csv(files: Sequence[FileVersion]) -> Iterator[tuple[str, str]]:
         columns = ", ".join(f"{literal(column)}: 'VARCHAR'" for column in head.columns)
         options = (
             f"auto_detect = false, header = {str(head.named).lower()}, delim = {literal(head.delimiter)}, quote = '\"', "
-            f"escape = '\"', columns = {{{columns}}}, compression = '{head.packing}', encoding = '{head.encoding}', "
-            "max_line_size = 67108864"
+            f"escape = '\"', columns = {{{columns}}}, compression = '{head.packing}', encoding = '{head.encoding}'"
         )
         yield f"read_csv([{', '.join(names)}], {options}", ")"
 
@@ -149,8 +164,8 @@ def _convert(duck: Duck, source: tuple[str, str], made: Path) -> int:
     target = f"TO {literal(made.as_posix())} (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)"
     try:
         duck.run(f"COPY (SELECT * FROM {function}{end}) {target}")
-    except _engine_error():
-        if not end:
+    except _engine_error() as error:
+        if not end or type(error).__name__ not in ("InvalidInputException", "ConversionException"):
             raise
     else:
         return 0
@@ -219,10 +234,12 @@ def _by_packing(files: Sequence[FileVersion]) -> Iterator[tuple[str, list[Path]]
     found: dict[str, list[Path]] = {}
     for file in files:
         if file.place:
-            found.setdefault(_PACKED.get(PurePosixPath(file.name.lower()).suffix, "none"), []).append(
-                file.place
-            )
+            found.setdefault(_packing(file), []).append(file.place)
     yield from found.items()
+
+
+def _packing(file: FileVersion) -> str:
+    return _PACKED.get(PurePosixPath(file.name.lower()).suffix, "none")
 
 
 def _engine_error() -> type[duckdb.Error]:

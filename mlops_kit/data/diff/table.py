@@ -44,6 +44,8 @@ class DiffOptions:
     """Whether rows are matched by a key; otherwise as a whole."""
     hidden: frozenset[str] = frozenset()
     """Columns whose values must not appear."""
+    hides_all: bool = False
+    """Whether no column's values may appear."""
     target: str = ""
     """Column whose classes are counted; a column named `target`, `label`, `class` or `y` if empty."""
     time: str = ""
@@ -134,7 +136,24 @@ def _prepare(duck: Duck, files: FileSet, options: DiffOptions) -> _Work:
             sides = [side or _empty(duck, known, name) for side, name in zip(sides, ("a", "b"), strict=True)]
     one = next(side for side in sides if side)
     old, new = (side or _empty(duck, one, name) for side, name in zip(sides, ("a", "b"), strict=True))
+    names = (*old.columns, *new.columns)
+    options = replace(options, hidden=hidden_columns(names, options.hidden, everything=options.hides_all))
     return _Work(duck, old, new, align(duck, old, new), options, reference, told)
+
+
+def hidden_columns(
+    names: Sequence[str], marked: frozenset[str], *, everything: bool = False
+) -> frozenset[str]:
+    """Return which of a table's columns must not be shown: those marked, in whatever case they are written.
+
+    In a table of rows in quarantine (it has a column `rule`) also what could repeat such a value: `value`, `text` and `key`.
+    """
+    if everything:
+        return frozenset(names)
+    low = {name.casefold() for name in marked}
+    if low and "rule" in names:
+        low |= {"value", "text", "key", "reason"}
+    return frozenset(name for name in names if name.casefold() in low)
 
 
 def _empty(duck: Duck, like: Relation, name: str) -> Relation:
@@ -155,7 +174,7 @@ def _compare(path: str, work: _Work, files: FileSet) -> TableDiff:
             added=counts[1], removed=counts[0], schema=schema, files=changes, same_files=len(files.same),
             notes=("no column is on both sides",),
         )  # fmt: skip
-    key = choose_key(duck, work.pairs, options.wishes, work.old.sql, work.new.sql) if options.keyed else None
+    key = choose_key(duck, work.pairs, options.wishes, *_whole(work)) if options.keyed else None
     shifts = _columns(work, key)
     left = _leftover(work)
     happened = _Rows.of(work, left, key)
@@ -236,29 +255,36 @@ class _Rows:
 
 def _time(work: _Work, left: Leftover, table: str) -> tuple[str, str, str] | None:
     """Return the time column, and its first and last value among the added rows."""
-    wanted = work.options.time
-    found = [
-        (i, pair)
-        for i, pair in enumerate(left.pairs)
-        if (pair.name == wanted if wanted else pair.type.startswith("TIMESTAMP"))
-        and pair.name not in work.options.hidden
-    ]
-    if not found:
+    pair = _time_pair(left.pairs, work.options)
+    if pair is None:
         return None
-    place = f"v{found[0][0]}"
+    place = f"v{left.pairs.index(pair)}"
     edges = work.duck.run(
         f"SELECT {as_text(f'min({place})')}, {as_text(f'max({place})')} FROM {table}"
     ).fetchone()
-    return (found[0][1].name, edges[0], edges[1]) if edges and edges[0] is not None else None
+    return (pair.name, edges[0], edges[1]) if edges and edges[0] is not None else None
+
+
+def _time_pair(pairs: Sequence[Pair], options: DiffOptions) -> Pair | None:
+    """Return the column that says when a row happened: the declared one, else the first timestamp; it may be shown."""
+    named = [pair for pair in pairs if pair.name == options.time]
+    stamps = [pair for pair in pairs if pair.type.startswith("TIMESTAMP")]
+    return next((pair for pair in named or stamps if pair.name not in options.hidden), None)
+
+
+def _whole(work: _Work) -> tuple[str, str]:
+    """Return both relations, the unchanged files in place of one that has no rows of its own."""
+    if not work.reference:
+        return work.old.sql, work.new.sql
+    empty = not _scalar(work.duck, f"SELECT count(*) FROM {work.old.sql}")
+    return (work.reference, work.new.sql) if empty else (work.old.sql, work.reference)
 
 
 def _columns(work: _Work, key: KeyWish | None) -> dict[str, ColumnDiff]:
     """Return column -> its shift, against the unchanged files where one side has no rows of its own."""
     options = work.options
-    old, new, pairs = work.old.sql, work.new.sql, work.pairs
-    if work.reference:  # the views `a`, `b` and `known` have the same places for columns of the empty side
-        empty = "old" if not _scalar(work.duck, f"SELECT count(*) FROM {old}") else "new"
-        old, new = (work.reference, new) if empty == "old" else (old, work.reference)
+    old, new = _whole(work)
+    pairs = work.pairs
     sides = Sides(
         pairs if options.shifts else (),
         old,
@@ -266,7 +292,7 @@ def _columns(work: _Work, key: KeyWish | None) -> dict[str, ColumnDiff]:
         key.columns if key else (),
         work.old.texts or work.new.texts,
         options.hidden,
-        frozenset({options.time} if options.time else ()),
+        frozenset({time.name} if (time := _time_pair(pairs, options)) else ()),
     )
     return compare_columns(work.duck, sides)
 

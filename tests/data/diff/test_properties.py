@@ -18,7 +18,7 @@ from tests.support.tables import BY_ID, SCHEMA, Row, applied, bag, diff, files, 
 
 WHOLE = replace(BY_ID, keyed=False)
 COLUMNS = SCHEMA.names
-EXAMPLES = settings(max_examples=12, deadline=None)
+EXAMPLES = settings(max_examples=6, deadline=None)
 
 values = st.fixed_dictionaries(
     {
