@@ -17,6 +17,8 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="What CI does; the same on your machine.", no_args_is_help=True)
     group.command()(run)
     group.command()(comment)
+    group.command()(acquire)
+    group.command()(propose)
     app.add_typer(group, name="ci")
 
 
@@ -110,6 +112,81 @@ def comment(
     result = json.loads(report.read_bytes()[: MAX_BYTES + 1])
     request = CommentRequest(markdown.render(result), sha, int(pr) if pr else None)
     typer.echo(provider.post_comment(request, os.environ))
+
+
+def acquire(
+    out: Path = typer.Option(
+        Path("report"), "--out", help="Folder for the commit and report.json, report.md and report.html."
+    ),
+    repo: Path = typer.Option(Path(), "--repo", help="Folder of the project."),
+) -> None:
+    """Acquire what is new, commit it on the branch `mlops/acquire`, push the data, and write commit and data diff for `ci propose`.
+
+    Nothing is pushed to git. The branch has one commit on top of the one that is checked out; an open proposal is added to.
+
+    Exit codes: 0 fine, 5 what came breaks the contract, 7 a source rewrote what was recorded, or the branch holds somebody's work.
+
+    Example:
+
+        mlops-kit ci acquire --out report
+    """
+    from mlops_kit.ci.providers import detect_provider
+    from mlops_kit.project.proposal import prepare_proposal
+    from mlops_kit.report import html, json, markdown
+
+    provider = detect_provider(os.environ)
+    variables = provider.git_variables(os.environ) if provider else {}
+    event = provider.read_event(os.environ) if provider else None
+    made = prepare_proposal(repo.resolve(), out.absolute(), variables)
+    texts = {
+        "report.json": json.dumps(made.comparison),
+        "report.md": markdown.render_data(made.comparison),
+        "report.html": html.render(made.comparison),
+    }
+    from mlops_kit.ci.rerun import write_report
+
+    write_report(out, texts, event.summary if event else None)
+    typer.echo(texts["report.md"])
+    typer.echo(f"committed {made.sha[:12]} for a proposal" if made.sha else "nothing new")
+    raise typer.Exit(int(made.code))
+
+
+def propose(
+    proposal: Path = typer.Option(..., "--proposal", help="What `ci acquire` wrote."),
+    repo: Path = typer.Option(Path(), "--repo", help="Folder of the project."),
+) -> None:
+    """Push the commit of `ci acquire` and open or update the one pull request with the data diff.
+
+    The commit may change manifests and dvc.lock alone, and the report is checked as data and rendered anew. Exit code 7 refuses others.
+
+    Example:
+
+        mlops-kit ci propose --proposal report
+    """
+    from mlops_kit.ci.providers import ChangeRequest, detect_provider
+    from mlops_kit.errors import UsageError
+    from mlops_kit.outside.git_proposal import push_tip
+    from mlops_kit.project.proposal import BRANCH, REPORT, take_proposal
+    from mlops_kit.report import json, markdown
+    from mlops_kit.report.data_text import data_title
+    from mlops_kit.report.limits import MAX_BYTES
+    from mlops_kit.spec.load import read_lifecycle
+
+    provider = detect_provider(os.environ)
+    if provider is None:
+        raise UsageError(
+            "this is no CI job of a known host", fix="push the branch: git push origin mlops/acquire"
+        )
+    root, variables = repo.resolve(), provider.git_variables(os.environ)
+    taken = take_proposal(root, proposal.absolute(), variables)
+    if taken is None:
+        typer.echo("nothing new")
+        return
+    result = json.loads((proposal / REPORT).read_bytes()[: MAX_BYTES + 1])
+    target = read_lifecycle(root).project.default_branch
+    push_tip(root, taken.sha, BRANCH, expected=taken.expected, variables=variables)
+    request = ChangeRequest(BRANCH, target, data_title(result), markdown.render_data(result))
+    typer.echo(provider.open_change(request, os.environ))
 
 
 def _write(result: CiResult, out: Path, summary: Path | None) -> None:

@@ -9,6 +9,7 @@ from itertools import groupby
 from mlops_kit.compare.model import Comparison
 from mlops_kit.compare.section import DataSection, PartitionChange, QuarantineChange, QuarantineRule
 from mlops_kit.data.diff.model import ColumnDiff, RowExample, TableDiff, ValueShare
+from mlops_kit.report.inert import visible
 
 MOST_LINES = 8
 MOST_VALUES = 3
@@ -46,6 +47,13 @@ def data_lines(comparison: Comparison) -> tuple[str, ...]:
     if len(lines) > MOST_LINES:
         lines[MOST_LINES - 1 :] = [f"and {len(lines) - MOST_LINES + 1} more that changed"]
     return (*lines, *section.left_out[:MOST_LINES])
+
+
+def data_title(comparison: Comparison) -> str:
+    """Return one short line for a commit or pull request that brings new data."""
+    section = comparison.data_section
+    lines = [f"{folder} {words}" for folder, words in _partition_words(section)] if section else []
+    return visible(f"Data: {'; '.join(lines) or 'records of what is there'}", longest=100)
 
 
 def data_blocks(comparison: Comparison) -> tuple[Block, ...]:

@@ -73,6 +73,17 @@ def render(comparison: Comparison, *, limit: int = LIMIT) -> str:
     return _only_head(comparison, limit)
 
 
+def render_data(comparison: Comparison, *, limit: int = LIMIT) -> str:
+    """Return what is new in the data, as the text of a pull request that proposes it; of at most `limit` characters."""
+    for rows, above in STEPS:
+        size = _Size(rows, above)
+        parts = [*_data_words(comparison, size), _data_blocks(comparison, size), _notes(comparison, size)]
+        made = "\n\n".join(part for part in (*parts, _foot(comparison)) if part) + "\n"
+        if len(made) <= limit:
+            return made
+    return f"{len(data_lines(comparison))} things changed; they do not fit here, the report has them.\n"
+
+
 def _only_head(comparison: Comparison, limit: int) -> str:
     head = _head(comparison)
     more = f"{head}\n\nThe rest does not fit here; the report has it.\n"

@@ -103,6 +103,12 @@ class Ci:
     """Whether CI confines stages to what they declare, as `run --hermetic` does; `false` only warns."""
     reproduce: Literal["none", "nightly"] = "none"
     """`nightly`: every night CI runs all stages again in a clean clone, under perturbation, and keeps the attestation."""
+    acquire: str = "daily"
+    """When CI acquires what is new and proposes it in a pull request: `hourly`, `daily`, `weekly`, a cron expression (UTC), or `none`. Only in
+    projects with a stage that fetches."""
+    secrets: tuple[str, ...] = ()
+    """Repository secrets that the scheduled acquisition gets as environment variables of the same name: credentials of sources and of the DVC
+    remote. Those in `environment` of its stages are among them anyway."""
 
 
 @dataclass(frozen=True)

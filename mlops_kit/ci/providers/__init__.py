@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mlops_kit.ci.providers import github
-from mlops_kit.ci.providers._base import CiEvent, CommentRequest, Provider
+from mlops_kit.ci.providers._base import ChangeRequest, CiEvent, CommentRequest, Provider
 
 PROVIDERS: dict[str, Provider] = {"github": github}
 
-__all__ = ["PROVIDERS", "CiEvent", "CommentRequest", "Provider", "detect_provider"]
+__all__ = ["PROVIDERS", "ChangeRequest", "CiEvent", "CommentRequest", "Provider", "detect_provider"]
 
 
 def detect_provider(environment: Mapping[str, str]) -> Provider | None:

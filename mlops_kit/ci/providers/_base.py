@@ -34,6 +34,20 @@ class CommentRequest:
     """Number of the pull request; None to find it by `sha`."""
 
 
+@dataclass(frozen=True)
+class ChangeRequest:
+    """A branch to propose for the default branch."""
+
+    branch: str
+    """The branch, which is pushed already."""
+    target: str
+    """The branch that it is for."""
+    title: str
+    """One line of plain text."""
+    body: str
+    """Markdown."""
+
+
 class Provider(Protocol):
     """A CI host: a module with these functions."""
 
@@ -51,4 +65,12 @@ class Provider(Protocol):
 
     def post_comment(self, request: CommentRequest, environment: Mapping[str, str]) -> str:
         """Create or update the one comment and return in words what was done. Raises OutsideError when the host refuses."""
+        ...
+
+    def git_variables(self, environment: Mapping[str, str]) -> dict[str, str]:
+        """Return the environment variables under which git is known to the host; none without a token."""
+        ...
+
+    def open_change(self, request: ChangeRequest, environment: Mapping[str, str]) -> str:
+        """Open the one pull request of a branch, or update it, start CI for it, and return in words what was done."""
         ...

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlops_kit.ci.providers._base import CiEvent, CommentRequest
+from mlops_kit.ci.providers._base import ChangeRequest, CiEvent, CommentRequest
+from mlops_kit.ci.providers.github_schedule import WORKFLOW, acquires, cron_of, secrets_of
 from mlops_kit.errors import OutsideError, UsageError
 from mlops_kit.outside.resources import render_template
 from mlops_kit.spec.model import Lifecycle
@@ -23,6 +25,7 @@ FILES = {
 }
 NIGHTLY = {".github/workflows/mlops-reproduce.yml": "mlops-reproduce.yml"}
 MAX_PAGES = 50
+MAY_OPEN = "the job needs the permission pull-requests: write, and the repository's settings must allow Actions to create pull requests"
 
 
 def detect(environment: Mapping[str, str]) -> bool:
@@ -62,6 +65,9 @@ def workflow_files(lifecycle: Lifecycle) -> dict[str, str]:
         "timeout": str(lifecycle.ci.timeout_minutes),
     }
     files = {**FILES, **(NIGHTLY if lifecycle.ci.reproduce == "nightly" else {})}
+    if acquires(lifecycle):
+        files.update(WORKFLOW)
+        names |= {"cron": cron_of(lifecycle), "secrets": secrets_of(lifecycle)}
     return {path: render_template(f"ci/github/{source}", **names) for path, source in files.items()}
 
 
@@ -90,6 +96,50 @@ def post_comment(request: CommentRequest, environment: Mapping[str, str]) -> str
         return f"updated {answer['html_url']}"
     answer = api.call("POST", f"/issues/{number}/comments", {"body": body})
     return f"created {answer['html_url']}"
+
+
+def git_variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables under which git is known to GitHub by the job's token; none without one. The token is in no command line."""
+    token, server = (environment.get(name, "") for name in ("GITHUB_TOKEN", "GITHUB_SERVER_URL"))
+    if not token or not server:
+        return {}
+    known = base64.b64encode(f"x-access-token:{token}".encode()).decode()
+    number = int(environment.get("GIT_CONFIG_COUNT") or 0)
+    return {
+        "GIT_CONFIG_COUNT": str(number + 1),
+        f"GIT_CONFIG_KEY_{number}": f"http.{server.rstrip('/')}/.extraheader",
+        f"GIT_CONFIG_VALUE_{number}": f"Authorization: Basic {known}",
+    }
+
+
+def open_change(request: ChangeRequest, environment: Mapping[str, str]) -> str:
+    """Open the one pull request of a branch, or update it, start the workflow of pull requests for it, and say what was done."""
+    api = _Api.from_environment(environment)
+    found = next(
+        (
+            int(pull["number"])
+            for pull in api.pages("/pulls?state=open")
+            if pull["head"]["ref"] == request.branch
+            and pull["head"]["repo"]["full_name"] == environment["GITHUB_REPOSITORY"]
+        ),
+        None,
+    )
+    text = {"title": request.title, "body": request.body[:BODY_LIMIT]}
+    if found is None:
+        body = {**text, "head": request.branch, "base": request.target}
+        made = api.call("POST", "/pulls", body, fix=MAY_OPEN)
+    else:
+        made = api.call("PATCH", f"/pulls/{found}", text)
+    number = int(made["number"])
+    # Nothing that the job's token does starts a run, so the pull request would stay without its checks.
+    inputs = {"ref": request.branch, "inputs": {"pr": str(number)}}
+    api.call(
+        "POST",
+        "/actions/workflows/mlops.yml/dispatches",
+        inputs,
+        fix="the job needs the permission actions: write",
+    )
+    return f"{'opened' if found is None else 'updated'} {made['html_url']}"
 
 
 def _find_pull(api: _Api, sha: str) -> int | None:
@@ -123,8 +173,8 @@ class _Api:
         url = environment.get("GITHUB_API_URL", "https://api.github.com").rstrip("/")
         return cls(f"{url}/repos/{environment['GITHUB_REPOSITORY']}", environment["GITHUB_TOKEN"])
 
-    def call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        return self._request(method, f"{self.base}{path}", body)[0]
+    def call(self, method: str, path: str, body: Mapping[str, Any] | None = None, *, fix: str = "") -> Any:
+        return self._request(method, f"{self.base}{path}", body, fix)[0]
 
     def pages(self, path: str) -> Iterator[Any]:
         url: str | None = f"{self.base}{path}{'&' if '?' in path else '?'}per_page=100"
@@ -134,7 +184,9 @@ class _Api:
             items, url = self._request("GET", url, None)
             yield from items
 
-    def _request(self, method: str, url: str, body: Mapping[str, Any] | None) -> tuple[Any, str | None]:
+    def _request(
+        self, method: str, url: str, body: Mapping[str, Any] | None, wanted: str = ""
+    ) -> tuple[Any, str | None]:
         headers = {
             "Authorization": f"Bearer {self.token}",
             "Accept": "application/vnd.github+json",
@@ -145,9 +197,8 @@ class _Api:
         try:
             return request_json(method, url, body, headers)
         except HttpError as error:
-            fix = (
-                "the job needs the permission pull-requests: write" if error.status in (401, 403, 404) else ""
-            )
+            wanted = wanted or "the job needs the permission pull-requests: write"
+            fix = wanted if error.status in (401, 403, 404) else ""
             raise OutsideError(
                 f"GitHub answered {error.status} to {method} {url.removeprefix(self.base)}: {error.detail}",
                 fix=fix,

@@ -21,7 +21,7 @@ from tests.support.forge.githost import GitHost
 from tests.support.forge.openapi import Description
 from tests.support.forge.runner import Runner
 from tests.support.forge.server import Site, make_handler
-from tests.support.forge.state import Comment, Run, State, Token
+from tests.support.forge.state import Comment, Pull, Run, State, Token
 from tests.support.forge.tools import ForgeTools
 
 __all__ = ["Comment", "Forge", "ForgeTools", "Run"]
@@ -106,6 +106,20 @@ class Forge:
             "POST", f"/repos/{name}/pulls", {"title": title, "head": head, "base": base}, user=user
         )
         return int(made["number"])
+
+    def schedule(self, name: str) -> None:
+        """Let the time of every scheduled workflow come, and wait for what it starts."""
+        self._events.scheduled(name)
+        self.wait_idle()
+
+    def pulls(self, name: str) -> list[Pull]:
+        """Return the pull requests of a repository."""
+        return [pull for pull in self.state.pulls.values() if pull.repo == name]
+
+    def merge(self, name: str, number: int, user: str = "alice") -> None:
+        """Merge a pull request as a person."""
+        self.call("PUT", f"/repos/{name}/pulls/{number}/merge", {}, user=user)
+        self.wait_idle()
 
     def wait_idle(self, timeout: float = 300.0) -> None:
         """Wait until no run is under way, twice in a row; raise TimeoutError with the ends of the logs."""

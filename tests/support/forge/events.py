@@ -88,6 +88,16 @@ class Events:
             only=FOLDER + workflow,
         )
 
+    def scheduled(self, repo: str) -> None:
+        """Let the time of every schedule of the default branch come."""
+        sha = self._host.git(repo, "rev-parse", "refs/heads/main")
+        crons = set()
+        for path in self._host.git(repo, "ls-tree", "--name-only", sha, FOLDER, check=False).split():
+            on = yaml.load(self._host.git(repo, "show", f"{sha}:{path}"), yaml.BaseLoader).get("on")
+            crons |= {entry["cron"] for entry in (on.get("schedule", []) if isinstance(on, dict) else [])}
+        for cron in sorted(crons):
+            self._start(repo, "schedule", {"schedule": cron}, sha=sha, ref="refs/heads/main")
+
     def _start(
         self,
         repo: str,
@@ -158,7 +168,7 @@ def pull_payload(host: GitHost, pull: Pull) -> dict[str, Any]:
     base = f"{host.url}/api/v3/repos/{pull.repo}"
     return {
         "url": f"{base}/pulls/{pull.number}", "issue_url": f"{base}/issues/{pull.number}", "comments_url": f"{base}/issues/{pull.number}/comments", "id": 1000 + pull.number,
-        "number": pull.number, "title": pull.title, "state": pull.state, "merged": pull.merged, "user": {"login": pull.user, "type": "User"},
+        "number": pull.number, "title": pull.title, "body": pull.body, "state": pull.state, "merged": pull.merged, "user": {"login": pull.user, "type": "User"},
         "head": side(pull.head, pull.head_repo, pull.head_sha), "base": side(pull.base, pull.repo, pull.base_sha),
         "merge_commit_sha": pull.merge_sha, "mergeable": pull.mergeable, "html_url": f"{host.url}/{pull.repo}/pull/{pull.number}",
     }  # fmt: skip

@@ -26,6 +26,7 @@ class Rest:
             "pulls/create": self._create_pull,
             "pulls/list": self._list_pulls,
             "pulls/get": self._get_pull,
+            "pulls/update": self._update_pull,
             "pulls/merge": self._merge_pull,
             "issues/list-comments": self._list_comments,
             "issues/create-comment": self._create_comment,
@@ -57,7 +58,9 @@ class Rest:
             ),
             repo,
         )
-        pull = Pull(number, repo, body["title"], head, source, body["base"], who.login)
+        pull = Pull(
+            number, repo, body["title"], head, source, body["base"], who.login, body=body.get("body", "")
+        )
         self._host.refresh(pull)
         self._state.pulls[number] = pull
         if who.run is None:
@@ -74,6 +77,12 @@ class Rest:
     def _get_pull(self, path: dict[str, str], body: Any, who: Token, query: dict[str, str]) -> Answer:
         pull = self._state.pulls.get(int(path["pull_number"]))
         return (200, pull_payload(self._host, pull)) if pull else (404, {"message": "Not Found"})
+
+    def _update_pull(self, path: dict[str, str], body: Any, who: Token, query: dict[str, str]) -> Answer:
+        pull = self._state.pulls[int(path["pull_number"])]
+        pull.title, pull.body = body.get("title", pull.title), body.get("body", pull.body)
+        pull.state, pull.edits = body.get("state", pull.state), pull.edits + 1
+        return 200, pull_payload(self._host, pull)
 
     def _merge_pull(self, path: dict[str, str], body: Any, who: Token, query: dict[str, str]) -> Answer:
         pull = self._state.pulls[int(path["pull_number"])]

@@ -30,6 +30,8 @@ class Pull:
     head_repo: str
     base: str
     user: str
+    body: str = ""
+    edits: int = 0
     state: str = "open"
     merged: bool = False
     head_sha: str = ""
