@@ -41,6 +41,7 @@ from mlops_kit.steps.sandbox import watching_variables
 from mlops_kit.steps.watch.mode import MODE, WatchMode
 
 SUMMARY_LIMIT = 900_000
+ROWS_BUDGET = 1 << 30
 COMPARED = ("metrics", "plots")
 
 
@@ -103,7 +104,10 @@ def run_ci(root: Path, run: CiRun) -> CiResult:
     production = read_production(root, new.kpis)
     made = compare_sides(old, new, project=project, production=production, looks=looks_at_test_set(root, new))
     made = replace(
-        planned(made), ran=head.ran, notes=(*notes, *made.notes), data_section=describe_data(root, old, new)
+        planned(made),
+        ran=head.ran,
+        notes=(*notes, *made.notes),
+        data_section=describe_data(root, old, new, budget=ROWS_BUDGET, fetch=True),
     )
     return CiResult(made, exit_code(made))
 

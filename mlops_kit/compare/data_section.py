@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -15,19 +15,31 @@ from mlops_kit.compare.partitions import compare_manifests
 from mlops_kit.compare.profiles import compare_profiles
 from mlops_kit.compare.quarantine import NAME, compare_quarantine
 from mlops_kit.compare.section import DataSection
+from mlops_kit.data.diff.model import TableDiff
 from mlops_kit.errors import BadDataError, SpecError
 
 DataLevel: TypeAlias = Literal["none", "summary", "auto", "full"]
 """Nothing, what needs no row, rows of tables within the budget, all rows."""
 Documents: TypeAlias = Mapping[str, bytes]
 MOST_PARTITIONS = 200
+BUDGET = 64 << 20
+"""Bytes of files that differ, of all tables together, that an ordinary comparison reads."""
 INNER = MANIFEST.lstrip(".")
 
 
-def describe_data(root: Path, base: Side | None, head: Side, level: DataLevel = "auto") -> DataSection | None:
-    """Return what changed in the data that lies here; None when nothing did. Fetches nothing.
+def describe_data(
+    root: Path,
+    base: Side | None,
+    head: Side,
+    level: DataLevel = "auto",
+    *,
+    budget: int = BUDGET,
+    fetch: bool = False,
+) -> DataSection | None:
+    """Return what changed in the data that lies here; None when nothing did.
 
-    Content that is not here is not compared, which the section says. The lines of manifests in git are compared in any case.
+    Content that is not here is fetched with `fetch`, else it is not compared, which the section says. The lines of manifests in git are compared in any case. `budget` is
+    the most bytes of files that differ that level `auto` reads.
     """
     if level == "none" or base is None or not _differ(base, head):
         return None
@@ -41,7 +53,21 @@ def describe_data(root: Path, base: Side | None, head: Side, level: DataLevel = 
         left_out.append(f"partitions could not be compared: {error.message}; {error.fix}")
     if len(partitions) > MOST_PARTITIONS:
         left_out.append(f"{len(partitions) - MOST_PARTITIONS:,} more partitions differ")
+    tables: tuple[TableDiff, ...] = ()
+    if level != "summary":
+        from mlops_kit.compare.row_diffs import compare_rows  # with what it needs, a tenth of a second
+
+        def bring(digests: Sequence[str]) -> None:
+            from mlops_kit.artifacts.remote_store import fetch_objects
+
+            fetch_objects(root, digests)
+
+        most = None if level == "full" else budget
+        way = bring if fetch and store.elsewhere else None
+        tables, said = compare_rows(base, head, store, pii, budget=most, fetch=way)
+        left_out += said
     section = DataSection(
+        tables=tables,
         partitions=partitions[:MOST_PARTITIONS],
         quarantine=compare_quarantine(_quarantine(base), _quarantine(head), pii),
         profile=compare_profiles(base.documents.get(PROFILE), head.documents.get(PROFILE), pii),

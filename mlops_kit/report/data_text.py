@@ -41,7 +41,7 @@ def data_lines(comparison: Comparison) -> tuple[str, ...]:
     if section is None:
         return ()
     lines = [f"{folder}: {words}" for folder, words in _partition_words(section)]
-    lines += [f"{table.path}: {table.reason}" for table in section.tables if table.reason]
+    lines += [f"{table.path}: {_table_words(table)}" for table in section.tables if table.reason]
     lines += [_quarantine_words(section.quarantine)] if section.quarantine else []
     lines += _profile_words(section) if not section.tables else []
     if len(lines) > MOST_LINES:
@@ -66,6 +66,16 @@ def data_blocks(comparison: Comparison) -> tuple[Block, ...]:
         blocks += [_columns(table), _classes(table), *_examples(table)]
     blocks += [_quarantine(section.quarantine), _profile(section)]
     return tuple(block for block in blocks if block is not None and block.rows)
+
+
+def _table_words(table: TableDiff) -> str:
+    said = [table.reason]
+    if table.time and not any(file.kind == "added" for file in table.files):  # their names say it
+        column, first, last = table.time
+        said.append(f"new rows by {column}: {first[:10]} to {last[:10]}")
+    if table.classes and table.classes.reason:
+        said.append(f"classes of {table.classes.column}: {table.classes.reason}")
+    return "; ".join(said)
 
 
 def _partition_words(section: DataSection) -> Iterator[tuple[str, str]]:
@@ -93,7 +103,7 @@ def _partitions(section: DataSection) -> Block:
             change.state,
             _count(change.old_rows),
             _count(change.new_rows),
-            _count(change.rejected),
+            _count(change.rejected or None),
             " to ".join(change.cursor) if change.cursor else "",
             change.source,
         )
