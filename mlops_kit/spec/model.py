@@ -108,7 +108,7 @@ class Ci:
     projects with a stage that fetches."""
     secrets: tuple[str, ...] = ()
     """Repository secrets that the scheduled acquisition gets as environment variables of the same name: credentials of sources and of the DVC
-    remote. Those in `environment` of its stages are among them anyway."""
+    remote. Those in `environment` of its stages are among them anyway. On GitHub keep them in the environment `mlops-acquire`."""
 
 
 @dataclass(frozen=True)

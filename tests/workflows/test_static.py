@@ -7,24 +7,31 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mlops_kit.ci.providers.github import workflow_files
-from mlops_kit.errors import UsageError
+from mlops_kit.errors import SpecError, UsageError
 from mlops_kit.project.adopt.model import Automation, Environment, Survey
 from mlops_kit.project.adopt.workflow import render_workflow, workflow_path
-from mlops_kit.spec.model import Ci, Lifecycle, Project, Task
+from mlops_kit.spec.model import Ci, Lifecycle, Project, StepUse, Task
 
 BIN = Path(sys.executable).parent
 MLOPS = ".github/workflows/mlops.yml"
 NIGHTLY = ".github/workflows/mlops-reproduce.yml"
+ACQUIRE = ".github/workflows/mlops-acquire.yml"
 
 
-def lifecycle(**ci: str) -> Lifecycle:
-    return Lifecycle(
-        1, Project("p", default_branch="release/2.0"), Task("classification", "y", ("id",)), {}, ci=Ci(**ci)
-    )
+def lifecycle(*steps: StepUse, **ci: Any) -> Lifecycle:
+    project, task = Project("p", default_branch="release/2.0"), Task("classification", "y", ("id",))
+    return Lifecycle(1, project, task, {f"acquire_{n}": step for n, step in enumerate(steps)}, ci=Ci(**ci))
+
+
+def everything() -> dict[str, str]:
+    """Return every workflow that there is."""
+    fetching = StepUse(uses="acquire.http", environment=("API_TOKEN",))
+    return workflow_files(lifecycle(fetching, reproduce="nightly", secrets=("AWS_SECRET_ACCESS_KEY",)))
 
 
 def write(root: Path, files: dict[str, str]) -> Path:
@@ -62,6 +69,7 @@ def schema(root: Path) -> tuple[int, str]:
         MLOPS,
         MLOPS.replace("mlops.yml", "mlops-fork.yml"),
         NIGHTLY,
+        ACQUIRE,
     )
 
 
@@ -79,7 +87,7 @@ def act(root: Path) -> tuple[int, str]:
     "check", [zizmor, actionlint, schema, dependabot, act], ids=lambda check: check.__name__
 )
 def test_linter_finds_nothing(tmp_path: Path, check: Callable[[Path], tuple[int, str]]) -> None:
-    root = write(tmp_path, workflow_files(lifecycle(reproduce="nightly")))
+    root = write(tmp_path, everything())
     code, out = check(root)
     assert code == 0, out
 
@@ -179,3 +187,39 @@ def test_nightly_workflow_is_made_on_demand_and_calls_one_command() -> None:
         "run: kit reproduce --perturb quick --require R4 --builder github --attest attestation.json"
     ]
     assert "\npermissions: {}\n" in text
+
+
+def test_acquisition_is_scheduled_where_a_stage_fetches() -> None:
+    fetching, committed = StepUse(uses="acquire.sql"), StepUse(uses="acquire.file")
+    assert ACQUIRE in workflow_files(lifecycle(fetching))
+    assert ACQUIRE not in workflow_files(lifecycle(committed))
+    assert ACQUIRE not in workflow_files(lifecycle(fetching, acquire="none"))
+
+
+@pytest.mark.parametrize(
+    ("said", "cron"), [("hourly", "23 * * * *"), ("weekly", "23 4 * * 1"), ("5 6 1-7 * MON", "5 6 1-7 * MON")]
+)
+def test_schedule_is_a_word_or_a_cron_expression(said: str, cron: str) -> None:
+    assert (
+        f'- cron: "{cron}"' in workflow_files(lifecycle(StepUse(uses="acquire.http"), acquire=said))[ACQUIRE]
+    )
+
+
+@pytest.mark.parametrize(
+    "said", ["often", "", '1 2 3 4 5"', "1 2 3 4", "* * * * *\non: push", "${{ x }} * * * *"]
+)
+def test_schedule_that_is_none_is_refused(said: str) -> None:
+    with pytest.raises(SpecError, match="ci.acquire"):
+        workflow_files(lifecycle(StepUse(uses="acquire.http"), acquire=said))
+
+
+def test_secrets_of_sources_reach_the_job_that_fetches_alone() -> None:
+    text = everything()[ACQUIRE]
+    assert text.count("secrets.API_TOKEN") == 1
+    assert text.index("secrets.AWS_SECRET_ACCESS_KEY") < text.index("  propose:")
+
+
+@pytest.mark.parametrize("name", ["A B", "x: y", "GITHUB_TOKEN", "${{ secrets.X }}", "1A", "A\nB"])
+def test_name_that_is_no_secret_is_refused(name: str) -> None:
+    with pytest.raises(SpecError):
+        workflow_files(lifecycle(StepUse(uses="acquire.http", environment=(name,))))
