@@ -73,6 +73,7 @@ class _Reader:
         self._more()
         for _ in range(self.options.skip):
             self._move(self._next_line())
+        where = self.line
         if not self.options.header:
             self.names = list(self.options.columns)
             if not self.names:
@@ -82,8 +83,9 @@ class _Reader:
                 )
         else:
             while not self.names:
+                where = self.line
                 self.names = self._header()
-        _check_names(self.names, f"{self.name}:{self.line}")
+        _check_names(self.names, f"{self.name}:{where}")
 
     def _header(self) -> list[str]:
         where = self.line
@@ -202,7 +204,7 @@ class _Reader:
         rest = self.block[self.at :]
         if len(rest) > LONGEST and next_line(rest, 0, final=False) < 0:
             raise BadDataError(
-                f"{self.name}:{self.line}: a line of more than {LONGEST >> 20} MiB",
+                f"{self.name}:{self.line}: a line of more than {LONGEST >> 10:,} KiB",
                 fix="is this a table? is format.encoding right?",
             )
         more = next(self.text.blocks, b"")

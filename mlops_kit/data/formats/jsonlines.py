@@ -158,6 +158,6 @@ def _lines(name: str, text: Text) -> Iterator[bytes]:
         held += len(last)
         if held > LONGEST:
             raise BadDataError(
-                f"{name}: a line of more than {LONGEST >> 20} MiB", fix="write one object on each line"
+                f"{name}: a line of more than {LONGEST >> 10:,} KiB", fix="write one object on each line"
             )
     yield b"".join(rest)

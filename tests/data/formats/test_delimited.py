@@ -26,7 +26,7 @@ def load(path: Path, options: FormatOptions | None = None) -> tuple[list[list[An
     return rows, rejects
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.tuples(CELLS, CELLS, CELLS), max_size=8),
     st.sampled_from(["\n", "\r\n", "\r"]),
@@ -53,7 +53,7 @@ ANY = FormatOptions(max_rejected=1, encoding="utf-8")
 TEXTS = st.text(st.sampled_from('ab,"\n\r\0é'), max_size=40)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(TEXTS, st.integers(1, 40))
 @example('1,"a\n2,"b",c\n3,4\n', 1)
 @example('1,5" x\n2,"b"\r3,"\n', 3)
