@@ -88,6 +88,7 @@ bench: $(BIN)/.ready
 	$(BIN)/python benchmarks/runner.py --trivial 100
 	$(BIN)/python benchmarks/warm.py
 	$(BIN)/python benchmarks/remote.py
+	$(BIN)/python -m benchmarks.acquire
 
 # Is the verdict right as often as it says? Some minutes of simulation.
 calibration: $(BIN)/.ready

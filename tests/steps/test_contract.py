@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from mlops_kit.errors import SpecError
+from mlops_kit.spec.model import StepUse
 from mlops_kit.steps.catalog import CATALOG, module_file
 from mlops_kit.steps.contract import ArtifactRef, read_contract
+from mlops_kit.steps.declared import declared_files
 
 GOOD = '''
 """Train it."""
@@ -85,3 +87,37 @@ def test_every_built_in_step_has_a_contract_and_a_summary(name: str) -> None:
     contract = read_contract(module_file(CATALOG[name]))
     assert contract.summary.endswith(".")
     assert contract.outputs
+
+
+FROZEN = "from mlops_kit import Manifest, PartitionRows, step\n"
+
+
+def test_frozen_step_depends_on_the_manifest_beside_its_folder(tmp_path: Path) -> None:
+    path = tmp_path / "s.py"
+    path.write_text(
+        FROZEN
+        + "def source(params, task): ...\n@step(frozen=True)\ndef raw(*, manifest: Manifest) -> PartitionRows: ...\n"
+    )
+    contract = read_contract(path)
+    assert contract.frozen
+    assert declared_files(contract, StepUse(), {}).reads == ("data/raw.manifest.jsonl",)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("@step(frozen=True)\ndef raw(*, manifest: Manifest) -> PartitionRows: ...\n", "function `source`"),
+        (
+            "def source(p, t): ...\n@step(frozen=True)\ndef raw() -> PartitionRows: ...\n",
+            "manifest: Manifest",
+        ),
+        ("@step\ndef raw(*, manifest: Manifest) -> PartitionRows: ...\n", "for frozen steps"),
+    ],
+)
+def test_frozen_step_that_lacks_something_is_refused_with_its_line(
+    tmp_path: Path, body: str, message: str
+) -> None:
+    path = tmp_path / "s.py"
+    path.write_text(FROZEN + body)
+    with pytest.raises(SpecError, match=message):
+        read_contract(path)

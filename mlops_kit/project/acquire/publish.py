@@ -16,8 +16,6 @@ from mlops_kit.artifacts.declared import DeclaredStage
 from mlops_kit.artifacts.entries import Entries, written
 from mlops_kit.artifacts.freshness import Freshness
 from mlops_kit.artifacts.hashing import FileHash, fold_folder
-from mlops_kit.artifacts.ledger import Ledger
-from mlops_kit.artifacts.lock_file import LockFile
 from mlops_kit.artifacts.objects import Objects
 from mlops_kit.artifacts.statcache import StatCache, replace_text
 from mlops_kit.data.manifest import PartitionLine, manifest_path, manifest_text
@@ -61,6 +59,8 @@ def check_folder(root: Path, folder: str, lines: Sequence[PartitionLine]) -> Non
 
 def unrecorded_files(root: Path, stage: DeclaredStage, lines: Sequence[PartitionLine]) -> list[str]:
     """Return the files in which what dvc.lock records of a stage's data folder and its manifest differ; all where nothing is recorded."""
+    from mlops_kit.artifacts.lock_file import LockFile
+
     wanted = folder_hashes(lines)
     lock = LockFile(root / stage.lock)
     entry = lock.entry(stage.short) if (root / stage.lock).exists() else None
@@ -139,8 +139,7 @@ def _record(root: Path, stage: str, folder: str, wanted: Mapping[str, FileHash],
         raise OutsideError(f"dvc.yaml has no frozen stage `{stage}`", fix="mlops-kit generate")
     whole = fold_folder(wanted)
     entry = Entries(freshness).inputs(declared)
-    lock = LockFile(root / declared.lock)
-    before = lock.entry(declared.short) if (root / declared.lock).exists() else None
+    known = freshness.recorded(stage)
     out = {
         "path": written(declared, folder),
         "hash": "md5",
@@ -148,13 +147,17 @@ def _record(root: Path, stage: str, folder: str, wanted: Mapping[str, FileHash],
         "size": whole.size,
         "nfiles": len(wanted),
     }
-    same = before is not None and _plain({**entry, "outs": [out]}) == _plain(before)
+    same = known is not None and _plain({**entry, "outs": [out]}) == _plain(known.entry)
     if same and (not complete or Objects(root).holds_all(whole.md5)):
         return False
+    # Only what is new needs these; they load a parser of YAML that keeps layouts.
+    from mlops_kit.artifacts.ledger import Ledger
+    from mlops_kit.artifacts.lock_file import LockFile
+
     if not complete:
         with hold_dvc(root):
             Objects(root).put_listing(wanted, whole.md5)
-            lock.write({declared.short: {**entry, "outs": [out]}})
+            LockFile(root / declared.lock).write({declared.short: {**entry, "outs": [out]}})
         return True
     ledger = Ledger(root, freshness, guard=lambda: hold_dvc(root))
     ledger.record(stage)

@@ -13,9 +13,9 @@ from mlops_kit.artifacts.kinds import KINDS
 from mlops_kit.data.partitions.parted import Parted
 from mlops_kit.data.partitions.source import Source
 from mlops_kit.errors import SpecError, UsageError
-from mlops_kit.generate.plan import resolve_step
 from mlops_kit.spec.load import load_dataclass, read_lifecycle, read_params
 from mlops_kit.spec.model import Lifecycle
+from mlops_kit.steps.catalog import CATALOG, module_file
 from mlops_kit.steps.contract import SOURCE, StepContract, read_contract
 
 
@@ -59,7 +59,7 @@ def _frozen(root: Path, lifecycle: Lifecycle) -> list[AcquireStage]:
     for name, use in lifecycle.steps.items():
         if not use.uses:
             continue
-        module, path, built_in = resolve_step(root, name, use.uses)
+        module, path, built_in = _resolve(root, name, use.uses)
         contract = read_contract(path)
         if contract.frozen:
             output = contract.outputs[0]
@@ -94,6 +94,15 @@ def parting(source: Source) -> Parted | None:
     return source if isinstance(source, Parted) else None
 
 
+def _resolve(root: Path, stage: str, uses: str) -> tuple[str, Path, bool]:
+    """Return what resolve_step returns, without loading the generator for built-in steps."""
+    if uses in CATALOG:
+        return CATALOG[uses], module_file(CATALOG[uses]), True
+    from mlops_kit.generate.plan import resolve_step
+
+    return resolve_step(root, stage, uses)
+
+
 def _load(stage: AcquireStage, root: Path) -> Any:
     if stage.built_in:
         return importlib.import_module(stage.module)
@@ -107,7 +116,7 @@ def reads_by_schema(root: Path, folder: str, stages: Mapping[str, Any]) -> bool:
     for name, use in stages.items():
         if not use.uses:
             continue
-        contract = read_contract(resolve_step(root, name, use.uses)[1])
+        contract = read_contract(_resolve(root, name, use.uses)[1])
         paths = [KINDS[ref.kind].locate(use.inputs.get(ref.name, ref.name)) for ref in contract.inputs]
         if "schema" in contract.spec_inputs and folder in paths:
             return True
