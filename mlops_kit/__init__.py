@@ -51,10 +51,13 @@ if TYPE_CHECKING:
     from mlops_kit.data.formats.options import FormatOptions
     from mlops_kit.data.formats.reading import read_rows, read_table
     from mlops_kit.data.labelling import label_rows
+    from mlops_kit.data.partitions.database import DatabaseRows
     from mlops_kit.data.partitions.gather import Manifest
     from mlops_kit.data.partitions.local import LocalFiles
-    from mlops_kit.data.partitions.parted import Parted
+    from mlops_kit.data.partitions.parted import Parted, part_by
     from mlops_kit.data.partitions.source import Source
+    from mlops_kit.data.partitions.stored import StoredFiles
+    from mlops_kit.data.partitions.web import WebFiles
     from mlops_kit.data.profile import profile_rows
     from mlops_kit.data.rules.compiling import apply_rules
     from mlops_kit.data.rules.flow import read_raw
@@ -72,9 +75,12 @@ _HOMES = {
     **dict.fromkeys(("run", "step"), "mlops_kit.steps.runner"),
     "BadDataError": "mlops_kit.errors",
     "FormatOptions": "mlops_kit.data.formats.options",
+    "DatabaseRows": "mlops_kit.data.partitions.database",
+    "StoredFiles": "mlops_kit.data.partitions.stored",
+    "WebFiles": "mlops_kit.data.partitions.web",
     "LocalFiles": "mlops_kit.data.partitions.local",
     "Manifest": "mlops_kit.data.partitions.gather",
-    "Parted": "mlops_kit.data.partitions.parted",
+    **dict.fromkeys(("Parted", "part_by"), "mlops_kit.data.partitions.parted"),
     "Source": "mlops_kit.data.partitions.source",
     "apply_rules": "mlops_kit.data.rules.compiling",
     "keep_contract": "mlops_kit.data.cleaning",
@@ -112,6 +118,7 @@ __all__ = [
     "Csv",
     "Curve",
     "Database",
+    "DatabaseRows",
     "Document",
     "Figure",
     "FormatOptions",
@@ -134,10 +141,12 @@ __all__ = [
     "Rows",
     "Schema",
     "Source",
+    "StoredFiles",
     "Table",
     "TableFiles",
     "Task",
     "Text",
+    "WebFiles",
     "add_calendar",
     "apply_rules",
     "canonical",
@@ -153,6 +162,7 @@ __all__ = [
     "make_predictions",
     "open_duck",
     "open_source",
+    "part_by",
     "part_rows",
     "profile_rows",
     "profile_table",

@@ -7,6 +7,9 @@ from pathlib import Path
 CATALOG: dict[str, str] = {
     "acquire.file": "mlops_kit.steps.data.acquire_file",
     "acquire.files": "mlops_kit.steps.data.acquire_files",
+    "acquire.http": "mlops_kit.steps.data.acquire_http",
+    "acquire.sql": "mlops_kit.steps.data.acquire_sql",
+    "acquire.objects": "mlops_kit.steps.data.acquire_objects",
     "clean.rules": "mlops_kit.steps.data.clean_rules",
     "features.calendar": "mlops_kit.steps.data.features_calendar",
     "label.column": "mlops_kit.steps.labels.label_column",

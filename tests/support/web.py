@@ -30,6 +30,8 @@ class Behaviour:
     """`strong`, `weak` or `none`."""
     modified: bool = True
     """Whether there is a Last-Modified."""
+    later: bool = False
+    """Whether that is another date."""
     ranges: bool = True
     """Whether Range is understood."""
     heads: bool = True
@@ -74,10 +76,13 @@ class _Handler(BaseHTTPRequestHandler):
         content = now.files.get(self.path.partition("?")[0])
         if content is None:
             return self._plain(404)
-        about = {"Last-Modified": EARLIER} if now.modified else {}
+        about = {"Last-Modified": DATE if now.later else EARLIER} if now.modified else {}
         tag = f'"{hashlib.md5(content).hexdigest()}"'
         if now.etags != "none":
             about["ETag"] = tag if now.etags == "strong" else f"W/{tag}"
+        same = self.headers.get("If-None-Match", "-") == about.get("ETag")
+        if same or self.headers.get("If-Modified-Since", "-") == about.get("Last-Modified"):
+            return self._plain(304)
         first = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range") or "") if now.ranges else None
         if first and self.headers.get("If-Range") in (None, about.get("ETag"), about.get("Last-Modified")):
             start = int(first[1])

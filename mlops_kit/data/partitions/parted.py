@@ -84,6 +84,20 @@ class Parted:
         return f"{offer.query}; {parting}" if offer.query else parting
 
 
+def part_by(
+    source: Source, by: str, column: str | None, *, through: str = "", closed: bool = False
+) -> Source:
+    """Return `source` itself for `by: file`, else parted by year, month or day. Raises BadDataError without a time column for that."""
+    if by == "file":
+        return source
+    if not column:
+        raise BadDataError(
+            f"by: {by} needs a time column", fix="set task.time in mlops.yaml, or `time` in params.yaml"
+        )
+    periods: dict[str, Period] = {"year": "year", "month": "month", "day": "day"}
+    return Parted(source, periods[by], column, through, closed)
+
+
 def part_rows(
     batches: Iterable[pa.RecordBatch],
     parted: Parted,

@@ -12,9 +12,10 @@ import os
 import re
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from email.message import Message
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -30,7 +31,9 @@ CHUNK = 1 << 18
 LARGEST = 1 << 40
 SOCKET_SECONDS = 60.0
 MOST_REDIRECTS = 10
+SIDE_BY_SIDE = 8
 GONE = (404, 410)
+_MOVED = (301, 302, 303, 307, 308)
 _PASSING = (408, 425, 429, 500, 502, 503, 504)
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 Progress = Callable[[int, int | None], None]
@@ -71,6 +74,8 @@ class WebContent:
     """The Content-Encoding header: how the bytes are packed on top of what the name says."""
     dated: str = ""
     """The Date header of the answer."""
+    kind: str = ""
+    """The Content-Type header, without parameters."""
 
     def identity(self) -> str:
         """Return what changes when the content does: the ETag, else date and size, else the size, else nothing."""
@@ -97,27 +102,38 @@ class WebContent:
         )
 
 
-def ask(address: WebAddress, patience: Patience | None = None) -> WebContent | None:
+def ask(address: WebAddress, known: str = "", patience: Patience | None = None) -> WebContent | None:
     """Return what the server says about an address without taking its content, None when there is nothing (404, 410).
 
-    Raises OutsideError when it does not answer or refuses, UsageError for an address that is none.
+    `known` is the identity of the content that is here already: a server need not say more than that it is the same. Raises OutsideError
+    when it does not answer or refuses, UsageError for an address that is none.
     """
     patience = patience or Patience()
-    method = "HEAD"
+    method, mine = "HEAD", _from_identity(known)
+    conditions = {"If-None-Match": mine.etag, "If-Modified-Since": "" if mine.etag else mine.modified}
+    headers = {name: value for name, value in conditions.items() if value}
     while True:
         try:
-            with _open(address, method, {}) as answer:
+            with _open(address, method, headers) as answer:
                 return _content(answer.headers)
         except urllib.error.HTTPError as error:
             with error:
                 if error.code in GONE:
                     return None
+                if error.code == 304:
+                    return mine
                 if method == "HEAD" and error.code not in _PASSING:
                     method = "GET"  # servers without HEAD, and addresses signed for GET alone
                     continue
                 _pause_or_raise(address, error, patience)
         except (OSError, http.client.HTTPException) as error:
             patience.failed(_no_answer(address, error))
+
+
+def ask_all(asked: Sequence[tuple[WebAddress, str]]) -> list[WebContent | None]:
+    """Return what `ask` says about each address and known identity, a few at a time."""
+    with ThreadPoolExecutor(max_workers=SIDE_BY_SIDE) as crowd:
+        return list(crowd.map(lambda one: ask(*one), asked))
 
 
 def download(
@@ -204,51 +220,57 @@ def _copy(
 
 
 def _open(address: WebAddress, method: str, headers: Mapping[str, str]) -> http.client.HTTPResponse:
+    """Send a request, and follow the server elsewhere: without secrets to another host, and never from encryption to none."""
     url = expanded(address.url)
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise UsageError(f"{address}: not a web address", fix="http://... or https://...")
     own = {name: expanded(value) for name, value in address.headers.items()}
-    sent = {"User-Agent": "mlops-kit", "Accept-Encoding": "identity", **own, **headers}
     user, _, host = parts.netloc.rpartition("@")
     if user:
-        sent.setdefault("Authorization", _basic(user))
+        own.setdefault("Authorization", _basic(user))
         url = url.replace(f"//{parts.netloc}", f"//{host}", 1)
-    request = urllib.request.Request(url, headers=sent, method=method)  # noqa: S310 - checked above
-    opener = urllib.request.build_opener(
-        _Redirects(frozenset(name.lower() for name in own) | {"authorization"})
+    opener = urllib.request.build_opener(_Staying())
+    for _ in range(MOST_REDIRECTS):
+        sent = {"User-Agent": "mlops-kit", "Accept-Encoding": "identity", **own, **headers}
+        request = urllib.request.Request(url, headers=sent, method=method)  # noqa: S310 - checked above and below
+        try:
+            answer: http.client.HTTPResponse = opener.open(request, timeout=address.socket_timeout)
+        except http.client.InvalidURL as error:
+            raise UsageError(scrubbed(f"{address}: {error}", address.secrets())) from None
+        except urllib.error.HTTPError as error:
+            target = error.headers.get("Location") if error.code in _MOVED else None
+            if target is None:
+                raise
+            error.close()
+            old, url = url, _checked_target(address, url, target)
+            own = own if urlsplit(old)[:2] == urlsplit(url)[:2] else {}
+        else:
+            return answer
+    raise OutsideError(
+        f"{address}: more than {MOST_REDIRECTS} redirects", fix="look at the address in params.yaml"
     )
-    try:
-        answer: http.client.HTTPResponse = opener.open(request, timeout=address.socket_timeout)
-    except http.client.InvalidURL as error:
-        raise UsageError(scrubbed(f"{address}: {error}", address.secrets())) from None
-    return answer
 
 
-class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows a server elsewhere, but takes no secrets there, and leaves no encryption for none."""
+def _checked_target(address: WebAddress, url: str, target: str) -> str:
+    """Return where a server points to. Raises OutsideError when that is not the web, or no longer encrypted."""
+    found = urljoin(url, target)
+    scheme = urlsplit(found).scheme
+    if scheme not in ("http", "https") or (url.startswith("https:") and scheme == "http"):
+        raise OutsideError(
+            scrubbed(f"{address} points to {found}, which is not as safe", address.secrets()),
+            fix="write the final address into params.yaml if you trust it",
+        )
+    return found
 
-    max_redirections = MOST_REDIRECTS
 
-    def __init__(self, own: frozenset[str]) -> None:
-        self._own = own
+class _Staying(urllib.request.HTTPRedirectHandler):
+    """Leaves redirects to `_open`."""
 
-    def redirect_request(
-        self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
-    ) -> urllib.request.Request | None:
-        old, new = urlsplit(req.full_url), urlsplit(urljoin(req.full_url, newurl))
-        if new.scheme not in ("http", "https") or (old.scheme == "https" and new.scheme == "http"):
-            raise OutsideError(
-                f"{masked(req.full_url)} points to {masked(newurl)}, which is not as safe",
-                fix="write the final address into params.yaml if you trust it",
-            )
-        request = super().redirect_request(req, fp, code, msg, headers, newurl)
-        if request is not None and (old.scheme, old.netloc) != (new.scheme, new.netloc):
-            for name in [name for name in request.headers if name.lower() in self._own]:
-                request.remove_header(name)
-        if request is not None:
-            request.method = req.get_method()
-        return request
+    def http_error_302(self, req: Any, fp: Any, code: int, msg: str, headers: Any) -> None:
+        """Follow nowhere."""
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
 
 
 def _basic(user: str) -> str:
@@ -267,7 +289,17 @@ def _content(headers: Message) -> WebContent:
         size=int(length) if length.isdecimal() else None,
         encoding=(headers.get("Content-Encoding") or "").strip().lower().replace("identity", ""),
         dated=headers.get("Date") or "",
+        kind=(headers.get("Content-Type") or "").partition(";")[0].strip().lower(),
     )
+
+
+def _from_identity(identity: str) -> WebContent:
+    """Return what `WebContent.identity` was made of."""
+    kind, _, value = identity.partition(":")
+    if kind == "etag":
+        return WebContent(etag=value)
+    found = re.fullmatch(r"(.*?)(?: size:(\d+))?", value) if kind == "modified" else None
+    return WebContent(modified=found[1], size=int(found[2]) if found[2] else None) if found else WebContent()
 
 
 def _resumed(said_range: str | None, said: WebContent) -> tuple[int, WebContent]:
@@ -280,7 +312,7 @@ def _resumed(said_range: str | None, said: WebContent) -> tuple[int, WebContent]
         if found[3].isdecimal()
         else (int(found[1]) + said.size if said.size is not None else None)
     )
-    return int(found[1]), WebContent(said.etag, said.modified, whole, said.encoding, said.dated)
+    return int(found[1]), replace(said, size=whole)
 
 
 def _check_size(address: WebAddress, size: int | None) -> None:

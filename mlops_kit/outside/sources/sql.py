@@ -18,8 +18,9 @@ from mlops_kit.outside.sources.sql_session import Database, Session, explain, se
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Database", "Extent", "measure", "open_rows"]
+__all__ = ["Database", "Extent", "count_ranges", "just_before", "measure", "open_rows"]
 T = TypeVar("T")
+_RANGES_AT_ONCE = 200
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,43 @@ def _measure(opened: Session, after: str, upto: str, hold_back: float) -> Extent
         return Extent(0)
     text = kinds.cursor_text(largest, name)
     return Extent(int(opened.scalar("count(*)", *opened.above(after, text))), text)
+
+
+def count_ranges(
+    database: Database, ranges: Sequence[tuple[str, str]], patience: Patience | None = None
+) -> list[int]:
+    """Return how many rows each range of cursor values (above, up to) has now; the table is gone through once."""
+
+    def count(opened: Session) -> list[int]:
+        found: list[int] = []
+        for start in range(0, len(ranges), _RANGES_AT_ONCE):
+            selects: list[str] = []
+            values: dict[str, Any] = {}
+            for number, (after, upto) in enumerate(ranges[start : start + _RANGES_AT_ONCE]):
+                where, own = opened.above(after, upto, tag=str(number))
+                selects.append(f"sum(CASE WHEN {where or '1 = 1'} THEN 1 ELSE 0 END)")
+                values |= own
+            found += [int(value or 0) for value in opened.scalars(selects, values)]
+        return found
+
+    return _persist(database, count, patience or Patience()) if ranges else []
+
+
+def just_before(database: Database, text: str, patience: Patience | None = None) -> str:
+    """Return a cursor value that is smaller than `text` and not smaller than anything below it, so that "above" is "from `text` on".
+
+    Raises UsageError when `text` does not fit the cursor column.
+    """
+
+    def find(opened: Session) -> str:
+        if opened.cursor is None:
+            return ""
+        value = kinds.cursor_value(text, opened.cursor)
+        if isinstance(value, str):
+            return f"{text[:-1]}{chr(ord(text[-1]) - 1)}~"
+        return kinds.cursor_text(kinds.least_before(value), opened.cursor.name)
+
+    return _persist(database, find, patience or Patience())
 
 
 def open_rows(

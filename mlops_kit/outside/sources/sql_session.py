@@ -79,12 +79,27 @@ class Session:
 
         return self.connection.execute(text(self._statement(select, where)), dict(values or {})).scalar()
 
-    def above(self, after: str, upto: str, *, inclusive: bool = False) -> tuple[str, dict[str, Any]]:
-        """Return condition and values for cursor values above `after` (from it on if `inclusive`) up to `upto`; empty is no bound."""
+    def scalars(self, selects: Sequence[str], values: Mapping[str, Any]) -> Sequence[Any]:
+        """Return the one row of `SELECT <selects> FROM ...`."""
+        from sqlalchemy import text
+
+        row = self.connection.execute(text(self._statement(", ".join(selects), "")), dict(values)).one()
+        return list(row)
+
+    def above(
+        self, after: str, upto: str, *, inclusive: bool = False, tag: str = ""
+    ) -> tuple[str, dict[str, Any]]:
+        """Return condition and values for cursor values above `after` (from it on if `inclusive`) up to `upto`; empty is no bound.
+
+        `tag` tells the values of several conditions in one statement apart.
+        """
         if self.cursor is None:
             return "", {}
         parts, values = [], {}
-        for sign, name, bound in ((">=" if inclusive else ">", "after_", after), ("<=", "upto_", upto)):
+        for sign, name, bound in (
+            (">=" if inclusive else ">", f"after_{tag}", after),
+            ("<=", f"upto_{tag}", upto),
+        ):
             if not bound:
                 continue
             value = kinds.cursor_value(bound, self.cursor)

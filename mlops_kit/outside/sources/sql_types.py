@@ -187,6 +187,13 @@ def earlier(value: Any, by: float) -> Any:
     raise BadDataError("hold_back needs a cursor of numbers, dates or times", fix="hold_back: 0")
 
 
+def least_before(value: Any) -> Any:
+    """Return the largest number, time or date before another."""
+    if isinstance(value, dt.datetime):
+        return value - dt.timedelta(microseconds=1)
+    return value - dt.timedelta(days=1) if isinstance(value, dt.date) else value - 1
+
+
 def _is_time(text: str) -> bool:
     try:
         dt.datetime.fromisoformat(text)
