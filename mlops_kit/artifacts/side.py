@@ -25,6 +25,7 @@ from mlops_kit.artifacts.dvcfiles import (
     read_pipeline,
 )
 from mlops_kit.artifacts.kit import kit_version
+from mlops_kit.artifacts.metric_names import bind_kpis, spellings, unambiguous
 from mlops_kit.artifacts.predictions import PredictionTable, read_predictions
 from mlops_kit.artifacts.store import Store, check_content, open_store
 from mlops_kit.artifacts.trees import CommitTree, Tree, WorkTree
@@ -176,11 +177,12 @@ class _Reader:
         others = [other for places in metrics.values() for other in places]
         contents.want([*metrics, *others, *param_files, *predictions[:1]], fetch=self._fetch)
         kpis, kpi_values = self._kpis(self._tree.read(["kpis.yaml"]).get("kpis.yaml"))
+        found, longer = self._metrics(metrics, contents)
         return Side(
             info=self._info,
-            metrics=self._metrics(metrics, contents),
+            metrics=found,
             params=self._params(param_files, contents, declared.stages),
-            kpis=kpis,
+            kpis=bind_kpis(kpis, longer) if kpis else None,
             kpi_values=kpi_values,
             stages=declared.stages,
             data=self._data(declared),
@@ -292,7 +294,10 @@ class _Reader:
             self._lost(path, f"cannot be understood: {error.message.removeprefix(path + ': ')}", fix)
             return []
 
-    def _metrics(self, paths: Mapping[str, tuple[str, ...]], contents: Contents) -> dict[str, float]:
+    def _metrics(
+        self, paths: Mapping[str, tuple[str, ...]], contents: Contents
+    ) -> tuple[dict[str, float], dict[str, str]]:
+        """Return metric name -> value, and `file:metric` -> name for those that need no file before them."""
         found: list[tuple[str, str, float]] = []
         for path, others in paths.items():
             files = contents.get(path)
@@ -305,7 +310,7 @@ class _Reader:
                 found += [
                     (name, key, number) for key, number in self._numbers(name, self._parse(name, content))
                 ]
-        return _unambiguous(found)
+        return unambiguous(found), spellings(found)
 
     def _numbers(self, path: str, leaves: Iterable[tuple[str, Any]]) -> Iterable[tuple[str, float]]:
         for key, value in leaves:
@@ -366,19 +371,6 @@ def _is_finite(value: float) -> bool:
         return math.isfinite(value)
     except OverflowError:  # a whole number of more than 308 digits
         return False
-
-
-def _unambiguous(found: Sequence[tuple[str, str, float]]) -> dict[str, float]:
-    """Return metric name -> value; a name that several files have gets its file's name before it, or the path where that repeats too."""
-    names = [key for _, key, _ in found]
-    stems = [(posixpath.splitext(posixpath.basename(path))[0], key) for path, key, _ in found]
-    made: dict[str, float] = {}
-    for (path, key, number), stem in zip(found, stems, strict=True):
-        if names.count(key) == 1:
-            made[key] = number
-        else:
-            made[f"{stem[0] if stems.count(stem) == 1 else posixpath.splitext(path)[0]}:{key}"] = number
-    return made
 
 
 def plain(value: Any) -> JsonValue:

@@ -35,7 +35,7 @@ def find_leakage(
     }
     late, spans = _times(rows, part)
     telling, sampled = telling_columns(rows, part, features)
-    numbers: dict[str, float] = {f"rows_{name}": count for name, count in sizes.items()}
+    numbers: dict[str, float] = {f"in_{name}": count for name, count in sizes.items()}
     numbers |= {
         "same_key": _on_both_sides(rows, part, rows.task.key) if rows.repeated_keys else 0,
         "same_group": _on_both_sides(rows, part, [rows.task.group]) if rows.task.group else 0,

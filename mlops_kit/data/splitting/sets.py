@@ -50,7 +50,7 @@ def finish(rows: JoinedRows, bounds: Bounds, said: Mapping[str, Any], validation
         )
     live = _live(rows)
     (waiting,) = rows.numbers(f"SELECT count(*) FROM {rows.relation} WHERE {live}")
-    sizes |= {"live": waiting, "left_out": rows.rows - rows.labelled - waiting}
+    sizes |= {"live": waiting, "no_set": rows.rows - rows.labelled - waiting}
     numbers, report = find_leakage(rows, part, sizes)
     sets = {name: rows.stream(f"{part} = '{name}'") for name in PARTS}
     return SplitRows(

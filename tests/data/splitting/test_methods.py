@@ -66,8 +66,8 @@ def test_the_newest_labelled_rows_are_tested_and_unlabelled_ones_wait(tmp_path: 
 
 def test_rows_that_never_get_a_label_are_counted(tmp_path: Path) -> None:
     made = by_time(tmp_path, daily(10), [1, None, 0, None, 1, 0, 1, None], test_share=0.4)
-    assert made.leakage["rows_left_out"] == 2
-    assert made.leakage["rows_live"] == 3
+    assert made.leakage["in_no_set"] == 2
+    assert made.leakage["in_live"] == 3
 
 
 @pytest.mark.parametrize("moment", ["2025-01-31", "2025-01-31T00:00:00Z", "2025-01-31T01:00:00+01:00"])
