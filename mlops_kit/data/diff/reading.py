@@ -130,7 +130,8 @@ def footer_rows(file: FileVersion) -> int | None:
 
 def _parquet(paths: Iterable[Path]) -> str:
     names = ", ".join(literal(path.as_posix()) for path in paths)
-    return f"read_parquet([{names}], union_by_name = true, hive_partitioning = false)"
+    # Statistics of Parquet leave NaN out; DuckDB trusts them in filters and joins unless it is told.
+    return f"read_parquet([{names}], union_by_name = true, hive_partitioning = false, can_have_nan = true)"
 
 
 def _json(files: Sequence[FileVersion]) -> Iterator[tuple[str, str]]:
