@@ -65,12 +65,6 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
         yield Box(forge, folder)
 
 
-def test_night_without_news_proposes_nothing(box: Box) -> None:
-    assert "nothing new" in box.overnight()
-    assert box.forge.pulls(REPO) == []
-    assert box.tip("mlops/acquire") == ""
-
-
 def test_new_month_becomes_a_pull_request_with_the_data_diff(box: Box) -> None:
     arrive(box.folder, 2)
     box.overnight()
@@ -105,57 +99,19 @@ def test_pull_request_gets_its_run_and_the_comment_with_the_data(box: Box) -> No
     assert "data/raw&#58; 1 partition added" in comment.body, comment.body[:3000]
 
 
-def test_second_arrival_updates_the_same_pull_request(box: Box) -> None:
+def test_second_night_updates_the_same_pull_request_and_tells_of_rewritten_history(box: Box) -> None:
+    arrive(box.folder, 1, rows=5)
     arrive(box.folder, 3)
-    box.overnight()
+    box.forge.schedule(REPO)
+    run = box.forge.runs("schedule")[-1]
+    assert run.conclusion == "failure", "history that was rewritten is never silently green"
     [pull] = box.forge.pulls(REPO)
     assert pull.edits == 1
     assert "2 partitions added (2013-02 to 2013-03, 6 rows)" in pull.title
-    parents = git(box.project, "rev-parse", "main")
-    git(box.project, "fetch", "-q", "origin", "mlops/acquire")
-    assert git(box.project, "rev-parse", "FETCH_HEAD^") == parents, "one commit on top of main"
-
-
-def test_night_without_news_leaves_the_open_pull_request_alone(box: Box) -> None:
-    before = box.tip("mlops/acquire")
-    assert "nothing new" in box.overnight()
-    assert (box.tip("mlops/acquire"), len(box.forge.pulls(REPO))) == (before, 1)
-
-
-def test_somebody_elses_commit_on_the_branch_is_never_overwritten(box: Box) -> None:
-    git(box.project, "fetch", "-q", "origin", "mlops/acquire")
-    git(box.project, "switch", "-qc", "help", "FETCH_HEAD")
-    (box.project / "note.md").write_text("looked at it\n")
-    git(box.project, "add", "note.md")
-    git(box.project, "commit", "-qm", "A note")
-    git(box.project, "push", "-q", "origin", "HEAD:refs/heads/mlops/acquire")
-    mine = git(box.project, "rev-parse", "HEAD")
-    arrive(box.folder, 4)
-    box.forge.schedule(REPO)
-    run = box.forge.runs("schedule")[-1]
-    assert run.conclusion == "failure"
-    assert "holds a commit that is no proposal of new data" in run.log
-    assert box.tip("mlops/acquire") == mine
-
-
-def test_merged_data_is_old_news(box: Box) -> None:
-    [pull] = box.forge.pulls(REPO)
-    box.forge.merge(REPO, pull.number)
-    git(box.project, "push", "-q", "origin", "--delete", "mlops/acquire")
-    box.overnight()
-    opened = box.forge.pulls(REPO)[-1]
-    assert "1 partition added (2013-04, 3 rows)" in opened.title
-
-
-def test_rewritten_history_turns_the_run_red_and_is_told(box: Box) -> None:
-    arrive(box.folder, 1, rows=5)
-    arrive(box.folder, 5)
-    box.forge.schedule(REPO)
-    run = box.forge.runs("schedule")[-1]
-    assert run.conclusion == "failure"
-    pull = box.forge.pulls(REPO)[-1]
     assert "the source has rewritten 2013&#45;01" in pull.body
-    assert "2013-04 to 2013-05" in pull.title
+    git(box.project, "fetch", "-q", "origin", "mlops/acquire")
+    assert git(box.project, "rev-parse", "FETCH_HEAD^") == git(box.project, "rev-parse", "main")
+    assert [comment.edits for comment in box.forge.comments(pull.number)] == [1]
 
 
 def test_every_request_was_as_the_host_describes_it(box: Box) -> None:
