@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlops_kit.data.formats.options import FormatOptions
 from mlops_kit.data.formats.packed import Content
 from mlops_kit.data.formats.rows import OnReject, RowSource
 from mlops_kit.errors import BadDataError
@@ -20,12 +21,12 @@ if TYPE_CHECKING:
 BATCH_ROWS = 65_536
 
 
-def read_columnar(content: Content, path: Path) -> RowSource:
+def read_columnar(content: Content, options: FormatOptions) -> RowSource:  # noqa: ARG001 - all readers take them
     """Return the rows of a Parquet file; one that is packed is unpacked into a temporary file each time it is read.
 
     Raises BadDataError for a file that is empty, damaged, encrypted, or has two columns of one name.
     """
-    with _opened(content, path) as file:
+    with _opened(content) as file:
         schema: pa.Schema = file.schema_arrow
     twice = sorted({name for name in schema.names if schema.names.count(name) > 1})
     if twice:
@@ -34,17 +35,17 @@ def read_columnar(content: Content, path: Path) -> RowSource:
         )
 
     def start(on_reject: OnReject) -> Iterator[pa.RecordBatch]:  # noqa: ARG001 - every row of Parquet is one
-        with _opened(content, path) as file, _readable(content.name):
+        with _opened(content) as file, _readable(content.name):
             yield from file.iter_batches(BATCH_ROWS)
 
     return RowSource(content.name, schema, start)
 
 
 @contextmanager
-def _opened(content: Content, path: Path) -> Iterator[pq.ParquetFile]:
+def _opened(content: Content) -> Iterator[pq.ParquetFile]:
     import pyarrow.parquet as pq
 
-    with _on_disk(content, path) as plain:
+    with _on_disk(content) as plain:
         if plain.stat().st_size == 0:
             raise BadDataError(f"{content.name}: the file is empty")
         with _readable(content.name):
@@ -54,9 +55,9 @@ def _opened(content: Content, path: Path) -> Iterator[pq.ParquetFile]:
 
 
 @contextmanager
-def _on_disk(content: Content, path: Path) -> Iterator[Path]:
-    if content.inner == path.name and content.inner.lower().endswith((".parquet", ".pq")):
-        yield path
+def _on_disk(content: Content) -> Iterator[Path]:
+    if content.plain is not None:
+        yield content.plain
         return
     with tempfile.TemporaryDirectory(prefix="mlops-kit-") as scratch:
         plain = Path(scratch, "unpacked.parquet")

@@ -31,7 +31,7 @@ def read_json_lines(content: Content, options: FormatOptions) -> RowSource:
     with content.open() as stream:
         text = open_text(stream, options, content.name)
         for _, found in _records(content.name, text):
-            if not isinstance(found, _NoRowError):
+            if not isinstance(found, _NoRowError) and not found.keys() <= names.keys():
                 names.update(dict.fromkeys(found))
     if not names:
         raise BadDataError(f"{content.name}: no line is a JSON object", fix="is format.type right?")
@@ -78,43 +78,59 @@ class _NoRowError(ValueError):
 
 
 def _records(name: str, text: Text) -> Iterator[tuple[int, dict[str, str | None] | _NoRowError]]:
-    decoder = json.JSONDecoder(
+    # Numbers as plain texts are quick; where they stand inside of a list or an object, they must be told from texts.
+    flat = json.JSONDecoder(object_pairs_hook=_pairs, parse_int=str, parse_float=str, parse_constant=str)
+    deep = json.JSONDecoder(
         object_pairs_hook=_pairs, parse_int=_Number, parse_float=_Number, parse_constant=_Number
     )
     for number, line in enumerate(_lines(name, text), start=1):
         if not line.strip():
             continue
         try:
-            yield number, _row(decoder, line, text.rule)
+            yield number, _row(flat, deep, line, text.rule)
         except _NoRowError as fault:
             yield number, _NoRowError(fault.rule, line)
-        except ValueError:
+        except (ValueError, RecursionError):
             if number == 1 and line.lstrip().startswith(b"["):
                 raise BadDataError(
                     f"{name}: begins with a list; JSON lines are one object on each line",
                     fix="convert it: jq -c '.[]'",
                 ) from None
             yield number, _NoRowError("not JSON", line)
-        except RecursionError:
-            yield number, _NoRowError("not JSON", line)
 
 
-def _row(decoder: json.JSONDecoder, line: bytes, encoding_rule: str) -> dict[str, str | None]:
+def _row(
+    flat: json.JSONDecoder, deep: json.JSONDecoder, line: bytes, encoding_rule: str
+) -> dict[str, str | None]:
     try:
         content = line.decode("utf-8").strip(" \t\r")
     except UnicodeDecodeError:
         raise _NoRowError(encoding_rule) from None
-    value = decoder.decode(content)
-    if not isinstance(value, dict):
+    value = flat.decode(content)
+    if type(value) is not dict:
         raise _NoRowError("no object")
-    row = {key: _text(item) for key, item in value.items()}
-    if any(cell is not None and "\0" in cell for cell in row.values()):
+    row: dict[str, str | None] = {}
+    for key, item in value.items():
+        if item is None or type(item) is str:
+            row[key] = item
+        elif type(item) is bool:
+            row[key] = "true" if item else "false"
+        else:  # a list or an object
+            row = {name: _text(one) for name, one in deep.decode(content).items()}
+            break
+    if b"\\u" in line:
+        _check_escapes(row)
+    return row
+
+
+def _check_escapes(row: dict[str, str | None]) -> None:
+    together = "".join([*row, *filter(None, row.values())])
+    if "\0" in together:
         raise _NoRowError("NUL byte")
     try:
-        "".join([*row, *filter(None, row.values())]).encode("utf-8")
+        together.encode("utf-8")
     except UnicodeEncodeError:  # an escape of half a character
         raise _NoRowError("not JSON") from None
-    return row
 
 
 class _Number(str):
@@ -131,9 +147,7 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _text(value: Any) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    return _compact(value)
+    return value if value is None else str(value) if isinstance(value, str) else _compact(value)
 
 
 def _compact(value: Any) -> str:

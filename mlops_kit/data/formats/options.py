@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal
 
-from mlops_kit.errors import BadDataError
+from mlops_kit.errors import BadDataError, UsageError
 
 FormatName = Literal["csv", "tsv", "jsonl", "parquet"]
 
@@ -54,16 +54,16 @@ class FormatOptions:
         for name in ("delimiter", "quote", "escape"):
             value = getattr(self, name)
             if len(value) > 1 or not value.isascii() or value in ("\n", "\r"):
-                raise BadDataError(
+                raise UsageError(
                     f"format.{name} is {value!r}", fix="give one ASCII character that is no line end"
                 )
         if self.quote and self.quote in (self.delimiter, self.escape):
-            raise BadDataError(f"format.quote is {self.quote!r}, and so is another sign of the format")
+            raise UsageError(f"format.quote is {self.quote!r}, and so is another sign of the format")
         if self.encoding:
             try:
                 b"".decode(self.encoding)
             except LookupError:
-                raise BadDataError(
+                raise UsageError(
                     f"format.encoding: {self.encoding!r} is no encoding",
                     fix="such as utf-8, latin-1, cp1252, utf-16",
                 ) from None

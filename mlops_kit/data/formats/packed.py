@@ -29,6 +29,8 @@ class Content:
     """The path, and the member after a `!`."""
     inner: str
     """The name that tells its format."""
+    plain: Path | None
+    """The file itself, when it is neither packed nor in an archive."""
     open: Callable[[], AbstractContextManager[Stream]]
     """Starts reading from the beginning. Raises BadDataError for what is damaged, encrypted or a bomb, also while reading."""
 
@@ -41,7 +43,7 @@ def contents(path: Path, options: FormatOptions, label: str) -> tuple[Content, .
     """
     file = _File(path, label, options)
     if not is_archive(path.name):
-        return (Content(label, path.name, file.plain),)
+        return (Content(label, path.name, None if path.name.lower().endswith(PACKED) else path, file.plain),)
     zipped = path.name.lower().endswith(".zip")
     names = file.zip_names() if zipped else file.tar_names()
     for name in names:
@@ -51,7 +53,7 @@ def contents(path: Path, options: FormatOptions, label: str) -> tuple[Content, .
             )
     opener = file.zipped if zipped else file.tarred
     return tuple(
-        Content(f"{label}!{name}", name, lambda name=name: opener(name))  # type: ignore[misc]
+        Content(f"{label}!{name}", name, None, lambda name=name: opener(name))  # type: ignore[misc]
         for name in _choose(label, names, options.member)
     )
 
@@ -101,6 +103,10 @@ def _described(name: str) -> Iterator[None]:
 
     try:
         yield
+    except PermissionError as error:
+        raise BadDataError(
+            f"{name}: cannot be read ({error.strerror})", fix="look at who may read it"
+        ) from None
     except (EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, tarfile.TarError, OSError) as error:
         raise BadDataError(
             f"{name}: cannot be decompressed ({str(error) or type(error).__name__})",

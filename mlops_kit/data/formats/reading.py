@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlops_kit.data.formats.columnar import read_columnar
 from mlops_kit.data.formats.delimited import read_delimited
 from mlops_kit.data.formats.jsonlines import read_json_lines
-from mlops_kit.data.formats.options import FormatOptions, format_of
+from mlops_kit.data.formats.options import FormatName, FormatOptions, format_of
 from mlops_kit.data.formats.packed import Content, contents
 from mlops_kit.data.formats.rows import OnReject, RowSource
 from mlops_kit.errors import BadDataError
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+READERS: Mapping[FormatName, Callable[[Content, FormatOptions], RowSource]] = {
+    "csv": read_delimited,
+    "tsv": read_delimited,
+    "jsonl": read_json_lines,
+    "parquet": read_columnar,
+}
 
 
 def read_rows(path: Path, options: FormatOptions | None = None, *, name: str = "") -> RowSource:
@@ -31,7 +39,7 @@ def read_rows(path: Path, options: FormatOptions | None = None, *, name: str = "
     name = name or str(path)
     if path.stat().st_size == 0:
         raise BadDataError(f"{name}: the file is empty")
-    parts = [_read(content, path, options) for content in contents(path, options, name)]
+    parts = [_read(content, options) for content in contents(path, options, name)]
     return parts[0] if len(parts) == 1 else _joined(name, parts)
 
 
@@ -43,13 +51,8 @@ def read_table(path: Path, options: FormatOptions | None = None) -> pa.Table:
     return read_rows(path, options).table()
 
 
-def _read(content: Content, path: Path, options: FormatOptions) -> RowSource:
-    kind = format_of(content.inner, options)
-    if kind == "parquet":
-        return read_columnar(content, path)
-    if kind == "jsonl":
-        return read_json_lines(content, options)
-    return read_delimited(content, options)
+def _read(content: Content, options: FormatOptions) -> RowSource:
+    return READERS[format_of(content.inner, options)](content, options)
 
 
 def _joined(name: str, parts: Sequence[RowSource]) -> RowSource:
