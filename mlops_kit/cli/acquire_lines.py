@@ -123,6 +123,8 @@ def _done(stage: StageReport) -> Iterator[str]:
     for old, now in stage.rewritten:
         yield f"✗ {old.partition} was rewritten at the source: {old.rows:,} rows were acquired {old.fetched_at}, it has {now.rows:,} now"
         yield f"  the recorded version is kept; to take the new one: mlops-kit acquire --accept-rewrite {stage.stage}:{old.partition}"
+    for note in stage.notes[:_SHOWN]:
+        yield f"! {note}"
     for problem in stage.problems:
         yield f"✗ {problem}"
     yield from _gone(stage)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 from mlops_kit.data.manifest import PartitionLine
@@ -30,6 +31,36 @@ def judge_arrivals(
     found = _rows(schema.rows, sum(line.rows for line in lines))
     stale = _age(schema.freshness, root / stage.folder, lines, added) if schema.freshness else ""
     return tuple(problem for problem in (found, stale) if problem)
+
+
+def describe_columns(
+    folder: Path, lines: Sequence[PartitionLine], added: Sequence[PartitionLine]
+) -> tuple[str, ...]:
+    """Return how the columns of each partition in `added` differ from those of the partition before it in `lines`, a sentence each.
+
+    Only the ends of files are read. Nothing is said where one of them is not here.
+    """
+    if not added:
+        return ()
+    import pyarrow.parquet as pq
+
+    new = {line.partition for line in added}
+    notes = []
+    for before, line in pairwise(lines):
+        paths = [folder / f"{one.partition}.parquet" for one in (before, line)]
+        if line.partition not in new or not all(path.is_file() for path in paths):
+            continue
+        old, now = ({field.name: str(field.type) for field in pq.read_schema(path)} for path in paths)
+        found = [f"`{name}` is new" for name in now if name not in old]
+        found += [f"`{name}` is missing" for name in old if name not in now]
+        found += [
+            f"`{name}` is {now[name]} instead of {old[name]}"
+            for name in now
+            if old.get(name, now[name]) != now[name]
+        ]
+        if found:
+            notes.append(f"{line.partition}: {', '.join(found)} (compared with {before.partition})")
+    return tuple(notes)
 
 
 def _rows(bounds: RowBounds, rows: int) -> str:

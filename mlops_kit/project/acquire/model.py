@@ -78,6 +78,8 @@ class StageReport:
     """Partitions of the manifest whose content is not on this machine."""
     recorded: bool = False
     """Whether dvc.lock was changed."""
+    notes: tuple[str, ...] = ()
+    """How the columns of new partitions differ from those before them."""
     problems: tuple[str, ...] = ()
     """What came and does not fit schema.yaml's row bounds and freshness."""
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops_kit.artifacts.belonging import pipeline_files
+from mlops_kit.artifacts.declared import MANIFEST_ENDING
 from mlops_kit.artifacts.dvcfiles import (
     DeclaredOutput,
     LockedStage,
@@ -79,6 +80,12 @@ class StageSource:
     origin: Origin | None = field(default=None, repr=False, compare=False)
     """Where files and recorded content come from."""
 
+    @property
+    def gathers(self) -> bool:
+        """Return whether it only puts together what was acquired: its output is given, as what a .dvc file tracks is."""
+        manifests = any(dep.path.endswith(MANIFEST_ENDING) for dep in self.deps)
+        return self.frozen and manifests and not self.problem
+
 
 @dataclass(frozen=True)
 class Revision:
@@ -87,9 +94,9 @@ class Revision:
     sha: str
     """Full commit id."""
     stages: tuple[StageSource, ...]
-    """The stages, in the order of the pipeline files."""
+    """The stages, in the order of the pipeline files; those that put acquired data together are none, since there is nothing to compute."""
     tracked: Mapping[str, str]
-    """Path -> MD5 of what `.dvc` files track."""
+    """Path -> MD5 of what `.dvc` files track, and of data that was acquired."""
     problems: tuple[str, ...] = ()
     """Parts of pipeline files that could not be resolved."""
 
@@ -126,7 +133,10 @@ class _Reader:
         tracked: dict[str, str] = {}
         for path in self._dvc:
             tracked.update(read_dvc_file(self._files[path], path).outs)
-        return Revision(self._sha, tuple(stages), tracked, tuple(self._problems))
+        for stage in stages:
+            tracked.update({out.path: out.digest for out in stage.outs} if stage.gathers else {})
+        computed = tuple(stage for stage in stages if not stage.gathers)
+        return Revision(self._sha, computed, tracked, tuple(self._problems))
 
     def _stages(self, folder: str) -> Iterator[StageSource]:
         path = posixpath.join(folder, "dvc.yaml")

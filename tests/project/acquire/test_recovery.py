@@ -15,6 +15,7 @@ from mlops_kit.project.acquire import session
 from mlops_kit.project.acquire.model import AcquireOptions
 from mlops_kit.project.acquire.session import acquire_project
 from mlops_kit.project.doctor import examine
+from mlops_kit.project.reproduce.sources import read_revision
 from mlops_kit.project.why import explain_stages
 from tests.support.acquiring import acquiring_project, arrive
 from tests.support.tiny import dvc
@@ -195,3 +196,13 @@ def test_doctor_tells_a_manifest_that_is_not_what_is_recorded(twins: tuple[Path,
     assert "2013-03" in found.detail
     assert found.fix == "mlops-kit run acquire"
     assert {result.id: result for result in examine(twin)}["manifests"].detail == "3 partitions"
+
+
+def test_reproduce_takes_acquired_data_as_given(tmp_path: Path) -> None:
+    project = acquiring_project(tmp_path / "project")
+    acquire_project(project, AcquireOptions())
+    git(project, "add", "-A")
+    git(project, "commit", "-qm", "acquired")
+    revision = read_revision(project, git(project, "rev-parse", "HEAD"))
+    assert [stage.name for stage in revision.stages] == ["count"]
+    assert revision.tracked["data/raw"].endswith(".dir")

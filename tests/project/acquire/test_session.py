@@ -278,3 +278,12 @@ def test_manifest_of_equal_acquisitions_is_equal(tmp_path: Path, monkeypatch: py
     manifest = (first / "data/raw.manifest.jsonl").read_text()
     assert manifest == (second / "data/raw.manifest.jsonl").read_text()
     assert json.loads(manifest.splitlines()[0])["fetched_at"] == "2026-01-01T00:00:00Z"
+
+
+def test_columns_that_change_are_told(project: Path) -> None:
+    acquire(project)
+    path = arrive(project, 3)
+    path.write_text(path.read_text().replace("id,at,y", "id,at,label"))
+    assert acquire(project).stages[0].notes == (
+        "2013-03: `label` is new, `y` is missing (compared with 2013-02)",
+    )
