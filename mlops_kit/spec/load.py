@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 from mlops_kit.errors import SpecError, UsageError
 from mlops_kit.spec.build import build
+from mlops_kit.spec.column_checks import check_column
+from mlops_kit.spec.column_checks import check_that as _check
 from mlops_kit.spec.model import Kpis, Lifecycle, Schema
 from mlops_kit.spec.names import KPIS, LIFECYCLE, PARAMS, SCHEMA
 from mlops_kit.spec.yamlfile import YamlDocument, compose_yaml
@@ -80,9 +82,20 @@ def load_schema(text: str, *, where: str = SCHEMA) -> Schema:
     schema = build(Schema, document)
     _check(document, ("columns",), schema.columns, "at least one column")
     _check(document, ("max_quarantine",), 0 <= schema.max_quarantine <= 1, "between 0 and 1")
+    seen: dict[str, str] = {}
     for name, column in schema.columns.items():
-        if column.pattern is not None:
-            _check(document, ("columns", name, "pattern"), _compiles(column.pattern), "a regular expression")
+        twin = seen.setdefault(name.casefold(), name)
+        _check(document, ("columns", name), twin == name, f"another name: `{twin}` differs in case alone")
+        check_column(document, name, column)
+    low, high = schema.rows.min, schema.rows.max
+    _check(
+        document, ("rows", "min"), low >= 0 and (high is None or low <= high), "0 or more, and at most `max`"
+    )
+    if schema.freshness is not None:
+        timed = schema.columns.get(schema.freshness.column)
+        fits = timed is not None and timed.type == "timestamp"
+        _check(document, ("freshness", "column"), fits, "a timestamp column of `columns`")
+        _check(document, ("freshness", "max_age_days"), schema.freshness.max_age_days > 0, "more than 0")
     return schema
 
 
@@ -143,20 +156,3 @@ def _read(root: Path, name: str) -> str:
         ) from None
     except UnicodeDecodeError as error:
         raise SpecError(f"not UTF-8 (byte {error.start})", where=name, fix="save the file as UTF-8") from None
-
-
-def _check(document: YamlDocument, path: tuple[str | int, ...], fits: Any, wanted: str) -> None:
-    if not fits:
-        raise SpecError(
-            f"`{'.'.join(map(str, path))}` does not fit",
-            where=document.place(path),
-            fix=f"it must be {wanted}",
-        )
-
-
-def _compiles(pattern: str) -> bool:
-    try:
-        re.compile(pattern)
-    except re.error:
-        return False
-    return True

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from mlops_kit.artifacts.duck import literal, quoted
 from mlops_kit.data.contract.casts import shown_sql, zoned
-from mlops_kit.data.contract.rules import ROW, Contract, SetRule
+from mlops_kit.data.contract.rules import ROW, Contract
 
 if TYPE_CHECKING:
     from mlops_kit.artifacts.duck import Duck
@@ -76,12 +76,12 @@ def judge(duck: Duck, contract: Contract, relation: str, *, rows: int | None = N
         f"FROM ({contract.cast_rows(relation, suspect)})) WHERE fault IS NOT NULL"
     )
     total = rows if rows is not None else _number(duck, f"SELECT count(*) FROM {relation}")
-    for index, rule in enumerate(contract.set_rules, start=len(contract.rules)):
-        _add_repeated(duck, contract, relation, table, index, rule, total)
+    for index in range(len(contract.rules), len(contract.rules) + len(contract.set_rules)):
+        _add_repeated(duck, contract, relation, table, index=index, rows=total)
     counted = duck.run(
         f"SELECT fault, count(*) FROM {table} GROUP BY fault ORDER BY count(*) DESC, fault"
     ).fetchall()
-    breaks = tuple(Break(*_named(contract, fault), number) for fault, number in counted)
+    breaks = tuple(Break(*contract.promise(fault), number) for fault, number in counted)
     return Judged(contract, relation, table, total, sum(each.rows for each in breaks), breaks)
 
 
@@ -103,7 +103,7 @@ def bad_sql(contract: Contract, bad_table: str) -> str:
     names = list(contract.schema.columns)
     shown = {name: shown_sql(f"r{number}", contract.stored[name]) for number, name in enumerate(names)}
     rules, columns, values = [], [], []
-    named = [_named(contract, index) for index in range(len(contract.rules) + len(contract.set_rules))]
+    named = [contract.promise(index) for index in range(len(contract.rules) + len(contract.set_rules))]
     for index, (column, rule) in enumerate(named):
         rules.append(f"WHEN {index} THEN {literal(rule)}")
         columns.append(f"WHEN {index} THEN {literal(column)}")
@@ -118,13 +118,14 @@ def bad_sql(contract: Contract, bad_table: str) -> str:
 
 
 def _add_repeated(
-    duck: Duck, contract: Contract, relation: str, table: str, index: int, rule: SetRule, rows: int
+    duck: Duck, contract: Contract, relation: str, table: str, *, index: int, rows: int
 ) -> None:
     """Add the rows that repeat the values of an earlier good row to the bad ones.
 
     Two steps, because a window over all rows would sort them all: hashes that occur twice (8 bytes a row, numbers only), then the few
     rows that have one, compared by their values.
     """
+    rule = contract.set_rules[index - len(contract.rules)]
     names = list(contract.schema.columns)
     numbers = [names.index(name) for name in rule.columns]
     values = ", ".join(f"c{number}" for number in numbers)
@@ -170,16 +171,8 @@ def _find_twice(duck: Duck, hashes: str, table: str, rows: int) -> bool:
     return bool(len(twice))
 
 
-def _named(contract: Contract, index: int) -> tuple[str, str]:
-    if index < len(contract.rules):
-        rule = contract.rules[index]
-        return rule.column, rule.name
-    repeated = contract.set_rules[index - len(contract.rules)]
-    return repeated.columns[0], repeated.name
-
-
 def _first(contract: Contract, index: int) -> str:
-    return _named(contract, index)[0]
+    return contract.promise(index)[0]
 
 
 def _free(name: str, taken: tuple[str, ...]) -> str:

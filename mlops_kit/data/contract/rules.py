@@ -70,6 +70,13 @@ class Contract:
         """Return the columns of the relation that the contract does not name."""
         return tuple(name for name in self.stored if name not in self.schema.columns and name != ROW)
 
+    def promise(self, fault: int) -> tuple[str, str]:
+        """Return column and rule in words of the promise with the index `fault`: first `rules`, then `set_rules`."""
+        if fault < len(self.rules):
+            return self.rules[fault].column, self.rules[fault].name
+        repeated = self.set_rules[fault - len(self.rules)]
+        return repeated.columns[0], repeated.name
+
     def exact(self, number: int) -> str:
         """Return the expression over r0 ... that is the cast value of column `number` in every good row, the quick way where there is one."""
         cast = self.casts[number]
