@@ -250,7 +250,7 @@ def _touched(flow: Flow) -> list[int]:
         names = {row[0] for row in flow.duck.run(f"DESCRIBE {query}").fetchall()}
         known = [touched_column(rule)[1:-1] in names for rule in flow.done]
         cells = [
-            f"count(*) FILTER ({touched_column(rule)})" if there else "0"
+            f"count(*) FILTER ({touched_column(rule) if there else 'false'})"
             for rule, there in zip(flow.done, known, strict=True)
         ]
         row = flow.duck.run(f"SELECT {', '.join(cells)} FROM ({query})").fetchone() or ()

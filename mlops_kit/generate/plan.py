@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from mlops_kit.artifacts.kinds import KINDS, Kind
 from mlops_kit.errors import SpecError
 from mlops_kit.generate.packages import Packages, UsedPackages, find_packages, python_version
+from mlops_kit.generate.references import referenced_tables, table_paths
 from mlops_kit.spec.model import Lifecycle, StepResources, StepUse
 from mlops_kit.steps.catalog import CATALOG, module_file
 from mlops_kit.steps.closure import Folders, ImportClosure, find_closure, imported_modules, merge_closures
@@ -54,6 +55,8 @@ class Stage:
     """What its imports come to; None for a command."""
     frozen: bool = False
     """Whether it runs on purpose only."""
+    judges: bool = False
+    """Whether it judges rows by schema.yaml, with its foreign keys."""
     resources: Mapping[str, Any] = field(default_factory=dict)
     """What it needs while it runs, as far as mlops.yaml says so."""
 
@@ -91,7 +94,24 @@ def plan_stages(sources: Sources) -> Plan:
     """
     packages = find_packages(sources.root, sources.lifecycle.runtime.lock, python_version(sources.root))
     planner = _Planner(sources, packages, Folders(sources.root))
-    return Plan(tuple(planner.plan(name, use) for name, use in sources.lifecycle.steps.items()), packages)
+    stages = [planner.plan(name, use) for name, use in sources.lifecycle.steps.items()]
+    return Plan(tuple(_with_references(sources.root, stages)), packages)
+
+
+def _with_references(root: Path, stages: Sequence[Stage]) -> list[Stage]:
+    """Add the tables of foreign keys to what stages that judge rows read."""
+    if not any(stage.judges for stage in stages):
+        return list(stages)
+    paths = table_paths(
+        root, referenced_tables(root), [out.path for stage in stages for out in stage.outputs]
+    )
+    made = []
+    for stage in stages:
+        others = [path for path in paths if path not in {out.path for out in stage.outputs}]
+        made.append(
+            replace(stage, deps=_unique([*stage.deps, *others])) if stage.judges and others else stage
+        )
+    return made
 
 
 def resolve_step(root: Path, stage: str, uses: str) -> tuple[str, Path, bool]:
@@ -173,6 +193,7 @@ class _Planner:
                 for written, ref in zip(files.writes, contract.outputs, strict=True)
             ),
             contract=contract.version if built_in else None,
+            judges=bool(contract.input_rules),
             packages=used.names,
             code=code,
             used=used,

@@ -136,3 +136,41 @@ def test_unusable_declaration_is_a_clear_error(
 def test_user_code_is_never_imported(sources: Sources) -> None:
     (sources.root / "steps/deeper.py").write_text("raise SystemExit('imported')\n")
     assert "fit" in pipeline(sources)
+
+
+@pytest.mark.parametrize("rule", ["steps/tidy.py:f", {"function": "steps/tidy.py:f", "keeps_rows": False}])
+def test_functions_of_rules_are_code_of_the_stage(sources: Sources, rule: Any) -> None:
+    (sources.root / "steps/tidy.py").write_text("import sklearn.tree\nfrom steps import shared\n")
+    made = replace(
+        with_steps(sources, clean=StepUse(uses="clean.rules"), raw=StepUse(cmd="x", outs=("data/raw",))),
+        params={"clean": {"rules": [{"trim": ["a"]}, {"apply": rule}]}},
+    )
+    (sources.root / "schema.yaml").write_text("columns: {a: {type: string}}\n")
+    clean = pipeline(made)["clean"]
+    assert clean["cmd"] == "python -m mlops_kit.steps.data.clean_rules"
+    assert {"steps/tidy.py", "steps/shared.py", "steps/deeper.py", "schema.yaml"} <= set(clean["deps"])
+    keys = clean["params"][-1][".mlops/provenance.yaml"]
+    assert {"packages.scikit-learn", "packages.duckdb", "packages.pandas", "contracts.clean"} <= set(keys)
+    (sources.root / "steps/tidy.py").unlink()
+    with pytest.raises(SpecError, match=r"apply a function of steps/tidy\.py, which is not there"):
+        pipeline(made)
+
+
+def test_tables_of_foreign_keys_are_dependencies_of_who_judges_rows(sources: Sources) -> None:
+    (sources.root / "schema.yaml").write_text(
+        "columns:\n  tail: {type: string, references: planes.tailnum}\n  port: {type: string, references: ports.faa}\n"
+        "  own: {type: string, references: clean.id}\n"
+    )
+    (sources.root / "data").mkdir()
+    (sources.root / "data/ports.parquet").write_bytes(b"")
+    made = with_steps(
+        sources,
+        clean=StepUse(uses="clean.rules"),
+        raw=StepUse(cmd="x", outs=("data/raw",)),
+        planes=StepUse(cmd="x", outs=("data/planes",)),
+        load=StepUse(uses="steps/load.py"),
+    )
+    stages = pipeline(replace(made, params={"clean": {}}))
+    assert {"data/planes", "data/ports.parquet"} <= set(stages["clean"]["deps"])
+    assert "data/clean.parquet" not in stages["clean"]["deps"]
+    assert "deps" not in stages["load"] or "data/planes" not in stages["load"]["deps"]

@@ -117,3 +117,19 @@ def test_too_few_rows_fail() -> None:
 def test_columns_that_differ_in_case_alone_are_refused() -> None:
     with pytest.raises(BadDataError, match="`id` and `ID` differ in case alone"):
         clean_table(pa.table({"id": ["1"], "ID": ["2"]}))
+
+
+def test_a_foreign_key_is_looked_up_in_the_table_that_it_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    schema = Schema(
+        {"id": Column("string"), "tail": Column("string", references="planes.tailnum")}, max_quarantine=1.0
+    )
+    table = texts(id=["1", "2", "3"], tail=["N1", "N9", None])
+    with pytest.raises(BadDataError, match="there is no table `planes`"):
+        clean_table(table, schema=schema)
+    Path("data").mkdir()
+    write_parquet(texts(tailnum=["N1", "N2"]), Path("data/planes.parquet"))
+    made = clean_table(table, schema=schema)
+    assert (made.clean["id"].to_pylist(), made.quarantine["value"].to_pylist()) == (["1", "3"], ["N9"])
