@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from mlops_kit.artifacts.duck import Duck, literal, quoted
+from mlops_kit.artifacts.canonical.parquet import stream_arrow
+from mlops_kit.artifacts.duck import Duck, literal
+from mlops_kit.data.formats.options import FormatOptions
+from mlops_kit.data.formats.reading import read_rows
 from mlops_kit.errors import BadDataError
 
 if TYPE_CHECKING:
@@ -20,11 +25,14 @@ _FORMATS = {
     ".pq": "parquet",
     ".csv": "csv",
     ".tsv": "csv",
+    ".tab": "csv",
     ".jsonl": "json",
     ".ndjson": "json",
 }
 _PACKED = {".gz": "gzip", ".zst": "zstd"}
+_UNPACKED = (".bz2", ".xz", ".zip")
 _BYTE_ORDERS = (b"\xff\xfe", b"\xfe\xff")
+_Convert = Callable[[Path], tuple[bool, int]]
 _HEAD = 1 << 20
 _DELIMITERS = ",;\t|"
 
@@ -62,10 +70,14 @@ class Relation:
 
 
 def table_format(name: str) -> str | None:
-    """Return `parquet`, `csv` (any delimiter) or `json` (one object a line) by the name of a file, None when it is no table."""
+    """Return `parquet`, `csv` (any delimiter), `json` (one object a line), `packed` (one of these, compressed in a way that DuckDB does not
+    read) by the name of a file; None when it is no table."""
     path = PurePosixPath(name.lower())
-    if path.suffix in _PACKED and _FORMATS.get(path.with_suffix("").suffix) in ("csv", "json"):
-        return _FORMATS[path.with_suffix("").suffix]
+    inner = _FORMATS.get(path.with_suffix("").suffix)
+    if path.suffix in _PACKED and inner in ("csv", "json"):
+        return inner
+    if path.suffix in _UNPACKED and inner:
+        return "packed"
     return _FORMATS.get(path.suffix)
 
 
@@ -75,28 +87,17 @@ def open_relation(duck: Duck, files: Sequence[FileVersion], name: str) -> Relati
     CSV and JSON are turned into Parquet in the database's scratch folder first, so that they are parsed once. Raises BadDataError for
     what cannot be read; its words hold no values.
     """
-    parts: list[str] = []
-    rejects = 0
-    by_format: dict[str, list[FileVersion]] = {}
-    for file in files:
-        by_format.setdefault(table_format(file.name) or "", []).append(file)
     try:
-        for kind, members in sorted(by_format.items()):
-            if kind == "parquet":
-                parts.append(_parquet([member.place for member in members if member.place]))
-                continue
-            for number, source in enumerate(_json(members) if kind == "json" else _csv(members)):
-                made = duck.scratch / f"{name}-{kind}-{number}.parquet"
-                rejects += _convert(duck, source, made)
-                parts.append(_parquet([made]))
-        sql = " UNION ALL BY NAME ".join(f"SELECT * FROM {part}" for part in parts)
+        parts = list(_parts(duck, files, name))
+        sql = " UNION ALL BY NAME ".join(f"SELECT * FROM {part.sql}" for part in parts)
         described = duck.run(f"DESCRIBE {sql}").fetchall()
     except _engine_error() as error:
         raise BadDataError(f"{files[0].name}: {_first_line(error)}") from error
     columns = {str(row[0]): str(row[1]).strip('"') for row in described}
     aliases = ", ".join(f"c{number}" for number in range(len(columns)))
     duck.run(f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM ({sql}) AS t({aliases})")
-    return Relation(name, columns, set(by_format) == {"csv"}, rejects)
+    texts, rejects = all(part.texts for part in parts), sum(part.rejects for part in parts)
+    return Relation(name, columns, texts, rejects)
 
 
 def head_columns(file: FileVersion) -> tuple[str, ...]:
@@ -126,6 +127,40 @@ def footer_rows(file: FileVersion) -> int | None:
         return int(pq.read_metadata(file.place).num_rows)
     except (OSError, pa.ArrowException):
         return None
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Files that are read together."""
+
+    sql: str
+    texts: bool = False
+    rejects: int = 0
+
+
+def _parts(duck: Duck, files: Sequence[FileVersion], name: str) -> Iterator[_Part]:
+    by_format: dict[str, list[FileVersion]] = {}
+    for file in files:
+        by_format.setdefault(table_format(file.name) or "", []).append(file)
+    for kind, members in sorted(by_format.items()):
+        if kind == "parquet":
+            yield _Part(_parquet([member.place for member in members if member.place]))
+            continue
+        converted = _unpacked(duck, members) if kind == "packed" else _parsed(duck, members, kind)
+        for number, convert in enumerate(converted):
+            made = duck.scratch / f"{name}-{kind}-{number}.parquet"
+            texts, rejects = convert(made)
+            yield _Part(_parquet([made]), texts, rejects)
+
+
+def _parsed(duck: Duck, files: Sequence[FileVersion], kind: str) -> Iterator[_Convert]:
+    for source in _json(files) if kind == "json" else _csv(files):
+        yield lambda made, source=source: (kind == "csv", _convert(duck, source, made))  # type: ignore[misc]
+
+
+def _unpacked(duck: Duck, files: Sequence[FileVersion]) -> Iterator[_Convert]:
+    for file in files:
+        yield lambda made, file=file: _unpack(duck, file, made)  # type: ignore[misc]
 
 
 def _parquet(paths: Iterable[Path]) -> str:
@@ -177,6 +212,25 @@ def _convert(duck: Duck, source: tuple[str, str], made: Path) -> int:
     return int(found[0]) if found else 0
 
 
+def _unpack(duck: Duck, file: FileVersion, made: Path) -> tuple[bool, int]:
+    """Write a compressed file as Parquet; return whether all its cells are texts, and how many lines are no rows."""
+    import pyarrow as pa
+
+    place = (
+        duck.scratch / made.stem / PurePosixPath(file.name).name
+    )  # its name tells how it is packed, the cache's does not
+    place.parent.mkdir()
+    assert file.place is not None
+    try:
+        place.symlink_to(file.place.resolve())
+    except OSError:  # Windows, without the right to make links
+        shutil.copyfile(file.place, place)
+    refused: list[int] = []
+    source = read_rows(place, FormatOptions(max_rejected=1.0), name=file.name)
+    stream_arrow(source.batches(lambda reject: refused.append(reject.line)), source.schema, made)
+    return all(pa.types.is_string(field.type) for field in source.schema), len(refused)
+
+
 @dataclass(frozen=True)
 class _Head:
     columns: tuple[str, ...]
@@ -197,6 +251,8 @@ def _read_head(path: Path, packing: str) -> _Head:
         start: bytes = stream.read(_HEAD)
     encoding = "utf-16" if start[:2] in _BYTE_ORDERS else "utf-8"
     text = start.decode("utf-16" if encoding == "utf-16" else "utf-8-sig", "replace")
+    if re.search("[\\x00-\\x08\\x0e-\\x1f]", text[:1000]):
+        raise BadDataError(f"{path.name}: not a text, although its name says so")
     delimiter = max(_DELIMITERS, key=lambda sign: (_count(text, sign), -_DELIMITERS.index(sign)))
     first = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), [])
     if not first:
@@ -252,8 +308,3 @@ def _engine_error() -> type[duckdb.Error]:
 def _first_line(error: Exception) -> str:
     """Return what DuckDB says without the content that it shows below: that may be about persons."""
     return str(error).splitlines()[0]
-
-
-def column_names(relation: Relation) -> str:
-    """Return the columns of a relation under their own names, to stand after SELECT."""
-    return ", ".join(f"c{number} AS {quoted(name)}" for number, name in enumerate(relation.columns))

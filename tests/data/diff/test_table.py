@@ -245,3 +245,38 @@ def test_class_balance_counts_the_target(tmp_path: Path) -> None:
     assert classes is not None
     assert [(c.value, c.old, c.new) for c in classes.classes] == [("a", 5, 8), ("b", 5, 1), (None, 0, 1)]
     assert classes.reason == "b: 10 % of the rows instead of 50 %; a: 80 % of the rows instead of 50 %"
+
+
+@pytest.mark.parametrize("ending", ["bz2", "xz", "zip"])
+def test_csv_packed_in_other_ways_is_read_and_lines_that_are_no_rows_are_counted(
+    tmp_path: Path, ending: str
+) -> None:
+    import bz2
+    import lzma
+    import zipfile
+
+    content = b"id,x\n1,2\n2,3,4\n"
+    old, new = tmp_path / f"a.csv.{ending}", comma(tmp_path / "b.csv", [("id", "x"), (1, "2.0")])
+    if ending == "zip":
+        with zipfile.ZipFile(old, "w") as archive:
+            archive.writestr("inner.csv", content)
+    else:
+        old.write_bytes({"bz2": bz2.compress, "xz": lzma.compress}[ending](content))
+    found = diff(old, new)
+    assert (found.added, found.removed, found.unchanged) == (0, 0, 1)
+    assert found.notes[0] == "1 line of the base are no rows and were not compared"
+
+
+def test_diff_of_a_sample_does_not_depend_on_order_or_threads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mlops_kit.data.diff.shift.SAMPLE", 200)
+    rows = [
+        {"id": i, "x": float(i * 37 % 1000), "name": "ab"[i % 2], "flag": i % 3 == 0} for i in range(2000)
+    ]
+    old, new = parquet(tmp_path / "a.parquet", rows), [{**row, "x": row["x"] * 2} for row in rows]
+    first = diff(old, parquet(tmp_path / "b.parquet", new), replace(BY_ID, threads=1))
+    again = diff(old, parquet(tmp_path / "c.parquet", new[::-1]), replace(BY_ID, threads=4))
+    assert replace(first, files=()) == replace(again, files=())
+    x = next(column for column in first.columns if column.column == "x")
+    assert (x.level, 100 < x.sampled < 300) == ("strong", True)
