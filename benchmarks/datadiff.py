@@ -112,8 +112,14 @@ def measure(python: str, code: str, *arguments: str) -> Cost:
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"ended with {process.returncode}: out of memory?")
+    lines = said.splitlines()
+    if len(lines) > 1:
+        print(f"said besides: {lines[:-1]!r}", file=sys.stderr)
     return Cost(
-        time.perf_counter() - start, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, json.loads(said)
+        time.perf_counter() - start,
+        used.ru_utime + used.ru_stime,
+        used.ru_maxrss / 1024,
+        json.loads(lines[-1]),
     )
 
 
@@ -153,6 +159,7 @@ def main() -> None:
         for _ in range(repeats):  # in turn, so that a busy machine troubles all of them
             for key, run in runs.items():
                 costs[key].append(measure(*run))
+                print(f"{key}: {costs[key][-1]}", file=sys.stderr)
     found = {key: median(some) for key, some in costs.items()}
     wrong = {key: cost.found for key, cost in found.items() if cost.found != found["data diff, all"].found}
     print(

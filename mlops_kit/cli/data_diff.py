@@ -38,15 +38,20 @@ def diff(
         "--rows",
         help="Write all rows that differ to this Parquet file (one table; without columns marked pii).",
     ),
-    limit: int = typer.Option(5, "--limit", min=0, help="Examples of each kind."),
+    everything: bool = typer.Option(
+        False,
+        "--all",
+        help="Tables that stages compute from others in full too, and plots and metrics that are tables.",
+    ),
+    limit: int = typer.Option(3, "--limit", min=0, help="Examples of each kind."),
     fetch: bool = typer.Option(True, "--fetch/--no-fetch", help="Fetch what only a remote has."),
     as_json: bool = typer.Option(False, "--json", help="Print JSON."),
     repo: Path = typer.Option(Path(), "--repo", help="Folder of the DVC repository."),
 ) -> None:
     """Say what changed in the data: rows added, removed and changed by key, columns with examples, shifts, class balance.
 
-    Works in any DVC repository, on CSV, TSV, JSON lines and Parquet, single files and folders; only files that differ are read. Values of
-    columns marked `pii` in schema.yaml are never shown.
+    Works in any DVC repository, on CSV, TSV, JSON lines and Parquet, single files and folders; only files that differ are read. Data that
+    come from outside are shown in full, and tables that stages compute from them in a line each. Values of columns marked `pii` in schema.yaml are never shown.
 
     Exit codes: 0 compared (whether or not something differs), 4 something that differs could not be read.
 
@@ -73,6 +78,7 @@ def diff(
         limit=limit,
         rows=rows.absolute() if rows else None,
         fetch=fetch,
+        everything=everything,
         on_table=_tell,
     )
     with told_when_slow(
@@ -82,7 +88,7 @@ def diff(
     if as_json:
         write_text(data_diff.dumps(found), None)
     else:
-        print_text(data_diff.render(found, limit=limit))
+        print_text(data_diff.render(found, limit=limit, everything=everything or bool(paths)))
     if found.unreadable:
         raise typer.Exit(int(ExitCode.UNREADABLE))
 

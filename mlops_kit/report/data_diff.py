@@ -12,6 +12,7 @@ from mlops_kit.report.inert import visible
 
 MOST_COLUMNS = 12
 MOST_CELLS = 6
+MOST_ROWS = 2
 MOST_FILES = 5
 
 
@@ -21,14 +22,19 @@ def dumps(found: DataDiff) -> str:
     return json.dumps(value, indent=1, ensure_ascii=False) + "\n"
 
 
-def render(found: DataDiff, *, limit: int = 5) -> str:
-    """Return a data diff as text, at most `limit` examples of each kind."""
+def render(found: DataDiff, *, limit: int = 3, everything: bool = False) -> str:
+    """Return a data diff as text, at most `limit` examples of each kind; a line for a derived table, and all of it with `everything`."""
     lines = [f"{_side(found.base)} -> {_side(found.head)}"]
+    brief = () if everything else found.derived
     for table in found.tables:
-        lines += ["", *_table(table, limit)]
+        if table.path not in brief:
+            lines += ["", *_table(table, limit)]
+    told = [table for table in found.tables if table.path in brief]
+    lines += ["", "computed from these (--all shows more):"] if told else []
+    lines += [f"  {visible(table.path)}: {visible(table.reason, longest=200)}" for table in told]
     if not found.tables and not found.unreadable:
         lines += ["", "no table differs"]
-    lines += ["", *(f"also: {visible(text)}" for text in found.other)] if found.other else []
+    lines += _others(found, everything=everything)
     lines += [f"note: {visible(text, longest=400)}" for text in found.notes]
     for item in found.unreadable:
         lines += [
@@ -37,6 +43,18 @@ def render(found: DataDiff, *, limit: int = 5) -> str:
             f"  fix: {visible(item.fix)}",
         ]
     return "\n".join(lines) + "\n"
+
+
+def _others(found: DataDiff, *, everything: bool) -> list[str]:
+    if not found.other:
+        return []
+    if everything:
+        return ["", *(f"also: {visible(text)}" for text in found.other)]
+    names = ", ".join(visible(text.partition(":")[0]) for text in found.other[:3])
+    return [
+        "",
+        f"also {len(found.other):,} that are no tables: {names}{', …' if len(found.other) > 3 else ''}",
+    ]
 
 
 def _side(info: SideInfo | None) -> str:
@@ -51,7 +69,7 @@ def _table(table: TableDiff, limit: int) -> Iterator[str]:
     yield from (f"  {name:<9}{text}" for name, text in _facts(table) if text)
     yield from _columns(table, limit)
     for word, examples in (("added", table.added_examples), ("removed", table.removed_examples)):
-        for number, example in enumerate(examples[:limit]):
+        for number, example in enumerate(examples[: min(limit, MOST_ROWS)]):
             yield f"  {word if number == 0 else '':<9}{_row(example)}"
 
 

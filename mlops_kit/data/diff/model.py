@@ -200,9 +200,11 @@ class DataDiff:
     head: SideInfo
     """The head side."""
     tables: tuple[TableDiff, ...]
-    """Tables that differ, by path; and the same ones where they were asked for by `--path`."""
+    """Tables that differ, sources first, then in the order of the pipeline; and the same ones where they were asked for by `--path`."""
     unreadable: tuple[Unreadable, ...] = ()
     """What differs and could not be read; its presence makes the exit code 4."""
+    derived: tuple[str, ...] = ()
+    """Paths of those tables that stages compute from others; without distributions unless everything was asked for."""
     other: tuple[str, ...] = ()
     """Tracked files and folders that differ and are no tables: path and what is known, in words."""
     notes: tuple[str, ...] = ()

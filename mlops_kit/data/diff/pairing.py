@@ -70,11 +70,12 @@ def cell_changes(
 ) -> tuple[CellChange, ...]:
     """Return the most frequent changes of `column`, at most `limit`, each with the first key that has it, less `hidden` columns."""
     place = _place(left, column)[1:]
+    types = {pair.name: pair.type for pair in left.pairs}
     first = ", ".join(f"k{i} := n{_place(left, name)[1:]}" for i, name in enumerate(key))
     shown = [(f"k.k{i}", name) for i, name in enumerate(key) if name not in hidden]
-    keys = "".join(f", {as_text(part)}" for part, _ in shown)
+    keys = "".join(f", {as_text(part, types[name])}" for part, name in shown)
     rows = duck.run(
-        f"SELECT {as_text('o')}, {as_text('n')}, rows{keys} FROM ("
+        f"SELECT {as_text('o', types[column])}, {as_text('n', types[column])}, rows{keys} FROM ("
         f"SELECT o{place} AS o, n{place} AS n, count(*) AS rows, min(struct_pack({first})) AS k FROM changed "
         f"WHERE o{place} IS DISTINCT FROM n{place} GROUP BY o{place}, n{place} "
         f"ORDER BY rows DESC, k, o, n LIMIT {limit}) ORDER BY rows DESC, k, o, n"
@@ -94,10 +95,11 @@ def row_examples(
     duck: Duck, left: Leftover, table: str, key: Sequence[str], *, hidden: Collection[str], limit: int
 ) -> tuple[RowExample, ...]:
     """Return the first rows of `table` by key (by all values without one), key columns first, less `hidden` columns."""
+    types = {pair.name: pair.type for pair in left.pairs}
     names = [*key, *(pair.name for pair in left.pairs if pair.name not in key)]
     shown = [name for name in names if name not in hidden]
     order = ", ".join(_place(left, name) for name in names)
-    columns = ", ".join(f"{as_text(_place(left, name))} AS t{i}" for i, name in enumerate(shown))
+    columns = ", ".join(f"{as_text(_place(left, name), types[name])} AS t{i}" for i, name in enumerate(shown))
     if not shown:
         return ()
     rows = duck.run(
@@ -106,9 +108,12 @@ def row_examples(
     return tuple(RowExample(tuple(zip(shown, row, strict=True))) for row in rows)
 
 
-def as_text(value: str) -> str:
-    """Return the expression of a value as text of at most LONGEST characters."""
-    return f"left(CAST({value} AS VARCHAR), {LONGEST})"
+def as_text(value: str, kind: str = "") -> str:
+    """Return the expression of a value of type `kind` as text of at most LONGEST characters; a time without zone, a midnight as a day."""
+    text = f"CAST({value} AS VARCHAR)"
+    if kind.startswith("TIMESTAMP"):
+        text = f"regexp_replace(regexp_replace({text}, '[+]00$', ''), ' 00:00:00$', '')"
+    return f"left({text}, {LONGEST})"
 
 
 def _repeated(duck: Duck, table: str, places: Sequence[str]) -> int:

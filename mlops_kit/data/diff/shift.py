@@ -12,7 +12,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from mlops_kit.artifacts.duck import Duck
+from mlops_kit.artifacts.columns import MISSING_WORDS
+from mlops_kit.artifacts.duck import Duck, literal
 from mlops_kit.data.diff.alignment import FLOATS, WHOLE, Pair
 from mlops_kit.data.diff.model import ColumnDiff, ColumnSummary, ShiftLevel, ValueShare
 from mlops_kit.data.diff.words import count_words, share_words
@@ -26,6 +27,9 @@ SAMPLE = 100_000
 _FEW = 50
 _MANY = 1000
 _SHOWN = 10
+# A leading zero makes a name (a postal code), not a number.
+_NUMBER = "TRY_CAST({v} AS DOUBLE) IS NOT NULL AND NOT regexp_matches({v}, '^[-+]?0[0-9]')"
+_TIME = "TRY_CAST({v} AS TIMESTAMP WITH TIME ZONE) IS NOT NULL AND regexp_matches({v}, '^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}')"
 _QUANTILES = (("q05", 0.05), ("median", 0.5), ("q95", 0.95))
 _SLIGHT, _CLEAR, _STRONG = 0.02, 0.1, 0.25
 # Kolmogorov-Smirnov's distance of two samples from one distribution is below this times sqrt(1/n + 1/m) in 99.9 % of cases.
@@ -44,8 +48,6 @@ class Sides:
     """The head's relation."""
     key: tuple[str, ...]
     """Columns whose hash chooses a sample; they are not compared themselves."""
-    texts: bool
-    """Whether cells are texts that may hold numbers (CSV)."""
     hidden: frozenset[str] = frozenset()
     """Columns whose values are not shown."""
     quiet: frozenset[str] = frozenset()
@@ -60,7 +62,7 @@ def compare_columns(duck: Duck, sides: Sides) -> dict[str, ColumnDiff]:
     every = math.ceil(max(rows) / SAMPLE)
     for side in ("old", "new"):
         _take_sample(duck, sides, side, every)
-    kinds = [_kind(duck, i, pair, sides.texts) for i, pair in enumerate(sides.pairs)]
+    kinds = [_kind(duck, i, pair) for i, pair in enumerate(sides.pairs)]
     summaries = [_summaries(duck, sides, side, kinds) for side in ("old", "new")]
     found = {}
     for i, pair in enumerate(sides.pairs):
@@ -99,30 +101,34 @@ def _take_sample(duck: Duck, sides: Sides, side: str, every: int) -> None:
     )
 
 
-def _kind(duck: Duck, place: int, pair: Pair, texts: bool) -> str:
+def _kind(duck: Duck, place: int, pair: Pair) -> str:
+    """Return `number`, `time` or `label`; texts count as numbers or times when all of the sample are."""
     if pair.type in WHOLE or pair.type in FLOATS or pair.type.startswith("DECIMAL"):
         return "number"
     if pair.type.startswith(("TIMESTAMP", "DATE")):
         return "time"
-    if pair.type == "VARCHAR" and texts:
+    if pair.type == "VARCHAR":
         v = f"v{place}"
-        number = (
-            f"TRY_CAST({v} AS DOUBLE) IS NOT NULL OR upper(trim({v})) IN ('NA', 'N/A', 'NULL', 'NONE', '')"
-        )
         rows = f"(SELECT {v} FROM sample_old UNION ALL SELECT {v} FROM sample_new)"
         found = duck.run(
-            f"SELECT bool_and({number}) AND bool_or(TRY_CAST({v} AS DOUBLE) IS NOT NULL) FROM {rows} WHERE {v} IS NOT NULL"
+            f"SELECT bool_and({_NUMBER.format(v=v)}), bool_and({_TIME.format(v=v)}) FROM {rows} WHERE {present(v)}"
         ).fetchone()
-        return "number" if found and found[0] else "label"
+        return "number" if found and found[0] else "time" if found and found[1] else "label"
     return "label"
+
+
+def present(value: str) -> str:
+    """Return the condition that a text is none of the words for a missing value."""
+    words = ", ".join(literal(word) for word in MISSING_WORDS)
+    return f"({value} IS NOT NULL AND trim({value}) NOT IN ({words}))"
 
 
 def _value(column: str, kind: str, pair: Pair) -> str:
     """Return the value as what is compared; NaN is missing."""
-    if kind == "number" and pair.type == "VARCHAR":
-        column = f"TRY_CAST({column} AS DOUBLE)"
-        return f"CASE WHEN NOT isnan({column}) THEN {column} END"
-    if pair.type in FLOATS:
+    if pair.type == "VARCHAR" and kind != "label":
+        cast = "DOUBLE" if kind == "number" else "TIMESTAMP WITH TIME ZONE"
+        column = f"CASE WHEN {present(column)} THEN TRY_CAST({column} AS {cast}) END"
+    if kind == "number" and (pair.type in FLOATS or pair.type == "VARCHAR"):
         return f"CASE WHEN NOT isnan({column}) THEN {column} END"
     return column
 
@@ -149,7 +155,7 @@ def _summaries(duck: Duck, sides: Sides, side: str, kinds: Sequence[str]) -> lis
 
 
 def _short(text: str) -> str:
-    return text.removesuffix(".0")
+    return text.removesuffix(".0").removesuffix("+00").removesuffix(" 00:00:00")
 
 
 def _compare(
@@ -243,7 +249,7 @@ def _time(seconds: float) -> str:
     from datetime import UTC, datetime, timedelta
 
     moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
-    return moment.strftime("%Y-%m-%d %H:%M:%S")
+    return moment.strftime("%Y-%m-%d %H:%M:%S").removesuffix(" 00:00:00")
 
 
 def _label_distance(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -39,8 +40,9 @@ class DiffRequest:
     """File for all rows that differ; only with one table."""
     fetch: bool = True
     """Whether what only a remote has is fetched."""
-    shifts: bool = True
-    """Whether distributions are compared."""
+    everything: bool = False
+    """Whether tables that stages compute from others get distributions too, and metrics and plots count as tables; they do when `paths`
+    names them."""
     on_table: Callable[[str], None] = field(default=lambda path: None)
     """Hears the path of each table before it is compared."""
 
@@ -103,6 +105,7 @@ class _Session:
             self._new.info,
             tuple(found),
             tuple(self._unreadable),
+            tuple(table.path for table in tables if self._is_derived(table.path)),
             tuple(self._other),
             self._notes(),
         )
@@ -120,7 +123,12 @@ class _Session:
         """Return the tracked paths to look at."""
         outs = {**(self._old.outs if self._old else {}), **self._new.outs}
         if not self._request.paths:
-            return sorted(outs)
+            records = (
+                set()
+                if self._request.everything
+                else self._new.records | (self._old.records if self._old else set())
+            )
+            return sorted(outs.keys() - records, key=lambda path: (self._rank(path), path))
         found: list[str] = []
         for wanted in self._request.paths:
             path = wanted.rstrip("/")
@@ -134,6 +142,17 @@ class _Session:
                 )
             found += below or in_git or around[:1]
         return list(dict.fromkeys(found))
+
+    def _rank(self, path: str) -> int:
+        return max((side.ranks.get(path, 0) for side in self._sides()), default=0)
+
+    def _is_derived(self, path: str) -> bool:
+        """Return whether a stage computes the table from what other stages write; what is cleaned, labelled or set aside counts as data."""
+        name = posixpath.splitext(posixpath.basename(path))[0]
+        tops = [
+            out for side in self._sides() for out in side.ranks if path == out or path.startswith(f"{out}/")
+        ]
+        return name not in ("clean", "labels", "quarantine") and any(self._rank(top) > 0 for top in tops)
 
     def _sides(self) -> list[TrackedSide]:
         return [side for side in (self._old, self._new) if side]
@@ -238,7 +257,7 @@ class _Session:
         ):
             return None
         try:
-            return diff_table(table.path, sides[0], sides[1], self._options())
+            return diff_table(table.path, sides[0], sides[1], self._options(table))
         except BadDataError as error:
             side = "head" if table.new is not None else "base"
             self._unreadable.append(
@@ -264,7 +283,7 @@ class _Session:
             made.append(version)
         return made
 
-    def _options(self) -> DiffOptions:
+    def _options(self, table: _Table) -> DiffOptions:
         request = self._request
         facts = [side.facts for side in (self._new, self._old) if side]
         wishes = [
@@ -279,7 +298,7 @@ class _Session:
             target=next((fact.target for fact in facts if fact.target), ""),
             time=next((fact.time for fact in facts if fact.time), ""),
             limit=request.limit,
-            shifts=request.shifts,
+            shifts=bool(request.everything or request.paths) or not self._is_derived(table.path),
             rows=request.rows,
         )
 

@@ -260,7 +260,7 @@ def _time(work: _Work, left: Leftover, table: str) -> tuple[str, str, str] | Non
         return None
     place = f"v{left.pairs.index(pair)}"
     edges = work.duck.run(
-        f"SELECT {as_text(f'min({place})')}, {as_text(f'max({place})')} FROM {table}"
+        f"SELECT {as_text(f'min({place})', pair.type)}, {as_text(f'max({place})', pair.type)} FROM {table}"
     ).fetchone()
     return (pair.name, edges[0], edges[1]) if edges and edges[0] is not None else None
 
@@ -290,7 +290,6 @@ def _columns(work: _Work, key: KeyWish | None) -> dict[str, ColumnDiff]:
         old,
         new,
         key.columns if key else (),
-        work.old.texts or work.new.texts,
         options.hidden,
         frozenset({time.name} if (time := _time_pair(pairs, options)) else ()),
     )

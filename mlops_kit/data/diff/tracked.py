@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import posixpath
 from collections.abc import Collection, Iterator, Mapping
@@ -9,8 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mlops_kit.artifacts.belonging import pipeline_files
+from mlops_kit.artifacts.dvcfiles import LockedStage, read_pipeline
 from mlops_kit.artifacts.hashing import LISTING
-from mlops_kit.artifacts.inventory import Recorded, read_inventory
+from mlops_kit.artifacts.inventory import FOREIGN_ERRORS, Recorded, read_inventory
 from mlops_kit.artifacts.side import SideInfo
 from mlops_kit.artifacts.statcache import StatCache
 from mlops_kit.artifacts.store import Store
@@ -61,6 +64,10 @@ class TrackedSide:
     """What its contract says."""
     problems: tuple[str, ...] = ()
     """Files that cannot be understood."""
+    ranks: Mapping[str, int] = field(default_factory=dict)
+    """Path -> how many stages its content went through: 0 for what nothing of the project is read for."""
+    records: frozenset[str] = frozenset()
+    """Paths that are declared as metrics or plots."""
     manifests: Mapping[str, int] = field(default_factory=dict)
     """MD5 of a partition -> its rows."""
     _hashes: StatCache | None = None
@@ -79,7 +86,21 @@ class TrackedSide:
             return {path: ""} if path in self.tree.read([path]) else {}
         if not recorded.is_folder:
             return {path: recorded.digest}
-        return store.listing(recorded.digest)
+        listing = store.listing(recorded.digest)
+        return self._in_git(path) if listing is None else listing
+
+    def _in_git(self, path: str) -> dict[str, str] | None:
+        """Return the files of a folder that git keeps instead of DVC (`cache: false`), None where it does not."""
+        names = [
+            name
+            for name in self.tree.names()
+            if name.startswith(f"{path}/") and not name.endswith("/.gitignore")
+        ]
+        found = {
+            name.removeprefix(f"{path}/"): hashlib.md5(content, usedforsecurity=False).hexdigest()
+            for name, content in self.tree.read(names).items()
+        }
+        return found or None
 
     def _present(self, here: Path, path: str) -> dict[str, str]:
         assert self._hashes is not None
@@ -136,9 +157,47 @@ def read_tracked(root: Path, rev: str | None, blobs: BlobReader, *, label: str =
         tree,
         _facts(files),
         inventory.problems,
+        _ranks(inventory.stages),
+        _declared_records(tree),
         dict(_rows(manifests)),
         StatCache(root) if rev is None else None,
     )
+
+
+def _ranks(stages: Mapping[str, LockedStage]) -> dict[str, int]:
+    """Return output -> length of the longest way of stages that leads to it, 0 for stages that read no output of another one."""
+    makers = {out: stage for stage, run in stages.items() for out in run.outs}
+    ranks: dict[str, int] = {}
+
+    def rank(stage: str, above: frozenset[str]) -> int:
+        if stage not in ranks:
+            before = {
+                maker
+                for dep in stages[stage].deps
+                for out, maker in makers.items()
+                if (dep == out or dep.startswith(f"{out}/") or out.startswith(f"{dep}/"))
+                and maker not in above
+            }
+            ranks[stage] = max(
+                (rank(maker, above | {maker}) + 1 for maker in sorted(before - {stage})), default=0
+            )
+        return ranks[stage]
+
+    return {out: rank(stage, frozenset({stage})) for out, stage in makers.items()}
+
+
+def _declared_records(tree: Tree) -> frozenset[str]:
+    names = [name for name in pipeline_files(tree) if posixpath.basename(name) == "dvc.yaml"]
+    found: set[str] = set()
+    for name, content in tree.read(names).items():
+        try:
+            pipeline = read_pipeline(
+                content, posixpath.dirname(name), name, read=lambda path: tree.read([path]).get(path)
+            )
+        except (SpecError, *FOREIGN_ERRORS):
+            continue  # the inventory has said so
+        found.update(out.path for out in pipeline.outputs if out.section != "outs")
+    return frozenset(found)
 
 
 def table_names(names: Collection[str]) -> list[str]:
