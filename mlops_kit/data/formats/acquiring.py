@@ -131,9 +131,15 @@ def _by_month(batch: pa.RecordBatch, column: str) -> Iterator[tuple[str, pa.Reco
     month = pc.utf8_slice_codeunits(text, 0, 7)
     good = pc.fill_null(pc.match_substring_regex(month, r"^\d{4}-(0[1-9]|1[0-2])$"), False)
     month = pc.if_else(good, month, UNKNOWN)
-    found = sorted(pc.unique(month).to_pylist())
-    for name in found:
-        yield name, batch if len(found) == 1 else batch.filter(pc.equal(month, name))
+    counts = {item["values"]: item["counts"] for item in pc.value_counts(month).to_pylist()}
+    if len(counts) == 1:
+        yield next(iter(counts)), batch
+        return
+    order, at = pc.array_sort_indices(month), 0  # stable: rows of a month keep their order
+    for name in sorted(counts):
+        # A copy for each: a slice would keep the whole batch for as long as the rarest month waits.
+        yield name, batch.take(order.slice(at, counts[name]))
+        at += counts[name]
 
 
 def _chosen(batch: pa.RecordBatch, key: Sequence[str], share: float) -> pa.Array:

@@ -32,14 +32,20 @@ class PartitionWriters:
         self._folder = folder
         self._schema = plain_schema(schema)
         self._limit = held
+        self._held = 0
         self._parts: dict[str, _Part] = {}
         self._scratch = Path(tempfile.mkdtemp(prefix="mlops-kit-parts-"))
 
     def write(self, name: str, batch: pa.RecordBatch) -> None:
         """Add rows to the partition `name`, behind those it has."""
-        self._part(name).add(batch)
-        while sum(part.held for part in self._parts.values()) > self._limit:
-            max(self._parts.values(), key=lambda part: part.held).spill(self._scratch)
+        part = self._part(name)
+        before = part.held
+        part.add(batch)
+        self._held += part.held - before
+        while self._held > self._limit:
+            fullest = max(self._parts.values(), key=lambda part: part.held)
+            self._held -= fullest.held
+            fullest.spill(self._scratch)
 
     def reject(self, name: str, reject: Reject) -> None:
         """Keep a line that is no row with the partition `name`."""

@@ -73,3 +73,20 @@ def test_partitions_have_the_bytes_of_their_rows_however_they_wait(tmp_path: Pat
         rows = table.filter(pc.equal(pc.bit_wise_and(table["n"], 3), name))
         write_parquet(rows, tmp_path / "whole.parquet")
         assert (tmp_path / f"{name}.parquet").read_bytes() == (tmp_path / "whole.parquet").read_bytes()
+
+
+def test_rows_of_a_month_keep_their_order_and_types_in_any_batch(tmp_path: Path) -> None:
+    moments = pa.array(
+        [(n * 7919 % 90) * 86_400_000_000 for n in range(150_000)], pa.timestamp("us", tz="UTC")
+    )
+    words = pa.array([f"w{n % 5}" for n in range(150_000)]).dictionary_encode()
+    table = pa.table({"n": range(150_000), "when": moments, "word": words})
+    pq.write_table(table, tmp_path / "d.parquet", row_group_size=40_000)
+    (tmp_path / "raw").mkdir()
+    part_rows(read_rows(tmp_path / "d.parquet"), month_of="when").write(tmp_path / "raw")
+    month = pc.strftime(table["when"], format="%Y-%m")
+    for name in ("1970-01", "1970-02", "1970-03"):
+        write_parquet(table.filter(pc.equal(month, name)), tmp_path / "whole.parquet")
+        assert (tmp_path / "raw" / f"{name}.parquet").read_bytes() == (
+            tmp_path / "whole.parquet"
+        ).read_bytes()
