@@ -100,6 +100,7 @@ def _shapes() -> Iterator[Malformed]:
     yield _csv("tabs in a .csv", GOOD.replace(",", "\t"), refused="one column, whose name has '\\t' in it")
     yield _csv("commas in a .tsv", GOOD, file="d.tsv", refused="one column, whose name has ',' in it")
     yield _csv("lines before the header", "exported by x\n\n" + GOOD, rows=5, options=FormatOptions(skip=2))
+    yield _csv("a first line of Excel", "sep=;\n" + GOOD.replace(",", ";"), refused="the line names the delimiter, not the columns")
     yield _csv("no header", "".join(LINES), rows=5, options=FormatOptions(header=False, columns=("id", "when", "n", "c")))
     yield _csv("no header and no names", "".join(LINES), refused="there are no names", options=FormatOptions(header=False))
     yield _csv("a cell of 128 KiB", HEAD + a + f"2,{DAY.format(2)},2,{'x' * (1 << 17)}\n", rows=2)

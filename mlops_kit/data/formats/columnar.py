@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from mlops_kit.data.formats.options import FormatOptions
 from mlops_kit.data.formats.packed import Content
-from mlops_kit.data.formats.rows import OnReject, RowSource
+from mlops_kit.data.formats.rows import OnReject, RowSource, check_same
 from mlops_kit.errors import BadDataError
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def read_columnar(content: Content, options: FormatOptions) -> RowSource:  # noq
 
     def start(on_reject: OnReject) -> Iterator[pa.RecordBatch]:  # noqa: ARG001 - every row of Parquet is one
         with _opened(content) as file, _readable(content.name):
+            check_same(content.name, schema.names, file.schema_arrow.names)
             yield from file.iter_batches(BATCH_ROWS)
 
     return RowSource(content.name, schema, start)

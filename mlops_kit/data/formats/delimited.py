@@ -11,7 +11,7 @@ from mlops_kit.data.formats.encodings import Text, open_text, shown
 from mlops_kit.data.formats.options import FormatOptions, format_of
 from mlops_kit.data.formats.packed import Content
 from mlops_kit.data.formats.records import Dialect, cut_block, line_ends, next_line, read_record
-from mlops_kit.data.formats.rows import OnReject, RowSource, Tally
+from mlops_kit.data.formats.rows import OnReject, RowSource, Tally, check_same
 from mlops_kit.errors import BadDataError
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def read_delimited(content: Content, options: FormatOptions) -> RowSource:
 
     def start(on_reject: OnReject) -> Iterator[pa.RecordBatch]:
         with _started(content, options) as reader:
+            check_same(content.name, names, reader.names)
             yield from reader.batches(schema, Tally(content.name, options.max_rejected, on_reject))
 
     return RowSource(content.name, schema, start)
@@ -116,6 +117,11 @@ class _Reader:
         return [] if names == [""] else names
 
     def _check_delimiter(self, names: Sequence[str], where: int) -> None:
+        if names[0].lower().startswith("sep="):  # of Excel
+            raise BadDataError(
+                f"{self.name}:{where}: the line names the delimiter, not the columns",
+                fix=f"set `format: {{skip: {self.options.skip + 1}, delimiter: {names[0][4:] or ','!r}}}` in params.yaml",
+            )
         if len(names) == 1 and not self.options.delimiter:
             for sign in (";", "\t", "|", ","):
                 if sign in names[0] and sign.encode() != self.dialect.delimiter:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mlops_kit.data.formats.encodings import Text, open_text, shown
 from mlops_kit.data.formats.options import FormatOptions
 from mlops_kit.data.formats.packed import Content
-from mlops_kit.data.formats.rows import OnReject, RowSource, Tally
+from mlops_kit.data.formats.rows import OnReject, RowSource, Tally, check_same
 from mlops_kit.errors import BadDataError
 
 if TYPE_CHECKING:
@@ -48,10 +48,13 @@ def read_json_lines(content: Content, options: FormatOptions) -> RowSource:
 
 def _batches(text: Text, schema: pa.Schema, tally: Tally) -> Iterator[pa.RecordBatch]:
     rows: list[dict[str, str | None]] = []
+    known = dict.fromkeys(schema.names).keys()
     for number, found in _records(tally.name, text):
         if isinstance(found, _NoRowError):
             tally.reject(number, found.rule, shown(found.line, converted=text.converted))
             continue
+        if not found.keys() <= known:
+            check_same(tally.name, schema.names, [*schema.names, *(found.keys() - known)])
         rows.append(found)
         tally.rows += 1
         if len(rows) == BATCH_ROWS:

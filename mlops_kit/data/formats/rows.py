@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -103,3 +103,11 @@ class Tally:
                     self.first.rule, "mend the file, or raise format.max_rejected in params.yaml"
                 ),
             )
+
+
+def check_same(name: str, before: Sequence[str], now: Sequence[str]) -> None:
+    """Raise BadDataError when a file that is read a second time has other columns than `before`."""
+    if list(before) != list(now):
+        raise BadDataError(
+            f"{name}: the file changed while it was read", fix="run it again when nobody writes to the file"
+        )

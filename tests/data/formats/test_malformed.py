@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mlops_kit.artifacts.kinds import KINDS, load_artifact, save_artifact
 from mlops_kit.artifacts.tables import read_parquet, read_partition_rows
 from mlops_kit.data.formats import delimited, packed
+from mlops_kit.data.formats.reading import read_rows
 from mlops_kit.data.formats.rows import RULES, Reject
 from mlops_kit.data.formats.writing import read_rejects
 from mlops_kit.errors import BadDataError
@@ -124,3 +128,26 @@ def test_the_corpus_is_large_and_has_every_rule() -> None:
     assert len(FILES) >= 80
     assert len({case.about for case in FILES}) == len(FILES)
     assert {rule for case in FILES for _, rule in case.rejects} == set(RULES)
+
+
+SMALL = [case for case in FILES if len(case.content) < 20_000]
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.sampled_from(SMALL),
+    st.lists(st.tuples(st.floats(0, 1), st.binary(max_size=4), st.integers(0, 9)), max_size=3),
+)
+def test_a_file_with_any_bytes_is_read_or_refused_and_never_crashes(
+    tmp_path_factory: pytest.TempPathFactory, case: Malformed, edits: list[tuple[float, bytes, int]]
+) -> None:
+    content = case.content
+    for place, new, gone in edits:
+        at = int(place * len(content))
+        content = content[:at] + new + content[at + gone :]
+    path = tmp_path_factory.getbasetemp() / case.file
+    path.write_bytes(content)
+    rejects: list[Reject] = []
+    with contextlib.suppress(BadDataError):
+        for batch in read_rows(path, case.options).batches(rejects.append):
+            batch.validate(full=True)

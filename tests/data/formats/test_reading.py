@@ -126,3 +126,17 @@ def test_a_partition_that_fails_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(BadDataError, match="2 of 3 lines are no rows"):
         write_partition(read_rows(tmp_path / "d.csv"), tmp_path, "all")
     assert [path.name for path in tmp_path.iterdir()] == ["d.csv"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "other"),
+    [("d.csv", "a,b\n1,2\n", "a,c\n1,2\n"), ("d.jsonl", '{"a": 1}\n', '{"b": 1}\n')],
+)
+def test_a_file_that_changes_under_the_reader_is_refused(
+    tmp_path: Path, name: str, text: str, other: str
+) -> None:
+    (tmp_path / name).write_text(text)
+    source = read_rows(tmp_path / name)
+    (tmp_path / name).write_text(other)
+    with pytest.raises(BadDataError, match="changed while it was read"):
+        source.table()
