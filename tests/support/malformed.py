@@ -325,6 +325,7 @@ def _parquet() -> Iterator[Malformed]:
 
     yield file("Parquet that is cut off", good[:-20], refused="not a readable Parquet file")
     yield file("Parquet without its beginning", b"XXXX" + good[40:], refused="not a readable Parquet file")
+    yield file("Parquet with a name that is not UTF-8", good.replace(b"when", b"wh\xeen"), refused="not a readable Parquet file")
     yield file("Parquet that is only a mark", b"PAR1", refused="not a readable Parquet file")
     yield file("Parquet of no bytes", b"", refused="the file is empty")
     yield file("Parquet with two columns of one name", sink.getvalue(), refused="duplicate columns: id")

@@ -51,6 +51,7 @@ def _opened(content: Content) -> Iterator[pq.ParquetFile]:
             raise BadDataError(f"{content.name}: the file is empty")
         with _readable(content.name):
             file = pq.ParquetFile(plain, pre_buffer=False, buffer_size=1 << 20)
+            _ = file.schema_arrow
         with file:
             yield file
 
@@ -73,7 +74,7 @@ def _readable(name: str) -> Iterator[None]:
 
     try:
         yield
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:  # ValueError: a name that is not UTF-8
         raise BadDataError(
             f"{name}: not a readable Parquet file ({str(error).splitlines()[0]})",
             fix="fetch the file again; it is damaged or not whole",
