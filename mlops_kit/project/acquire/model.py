@@ -79,7 +79,7 @@ class StageReport:
     recorded: bool = False
     """Whether dvc.lock was changed."""
     notes: tuple[str, ...] = ()
-    """How the columns of new partitions differ from those before them."""
+    """How the columns of new partitions differ from those before them, and what of the contract could not be judged."""
     problems: tuple[str, ...] = ()
     """What came and does not fit schema.yaml's row bounds and freshness."""
 

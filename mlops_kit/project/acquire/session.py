@@ -29,7 +29,7 @@ from mlops_kit.data.partitions.writing import WrittenPart, write_parts
 from mlops_kit.errors import OutsideError, UsageError
 from mlops_kit.outside.file_lock import Holder
 from mlops_kit.outside.run_lock import hold_run
-from mlops_kit.project.acquire.judge import describe_columns, judge_arrivals
+from mlops_kit.project.acquire.judge import judge_arrivals
 from mlops_kit.project.acquire.model import AcquireOptions, AcquireReport, AcquireWatcher, StageReport
 from mlops_kit.project.acquire.publish import check_folder, publish
 from mlops_kit.project.acquire.stages import AcquireStage, find_acquire_stages, make_source, parting
@@ -261,14 +261,13 @@ class _Session:
         waiting = {new.source for _, new in gathered.rewritten}
         kept = [pieces[planned.offer.name] for planned in plan.to_fetch if planned.offer.source in waiting]
         self._staging.sweep(kept)
-        problems = judge_arrivals(self._root, self._stage, lines, gathered.added)
-        notes = describe_columns(self._root / self._stage.folder, lines, gathered.added)
+        found = judge_arrivals(self._root, self._stage, lines, gathered.added)
         return replace(
             self._report(plan, gathered),
             recorded=done.recorded,
             absent=done.absent,
-            notes=notes,
-            problems=problems,
+            notes=found.notes,
+            problems=found.problems,
         )
 
     def _report(self, plan: FetchPlan, gathered: _Gathered) -> StageReport:

@@ -287,3 +287,16 @@ def test_columns_that_change_are_told(project: Path) -> None:
     assert acquire(project).stages[0].notes == (
         "2013-03: `label` is new, `y` is missing (compared with 2013-02)",
     )
+
+
+def test_freshness_of_a_column_that_did_not_come_is_noted_and_no_breach(project: Path) -> None:
+    (project / "mlops.yaml").write_text(
+        (project / "mlops.yaml").read_text().replace("  count:", "  clean: {uses: clean.rules}\n  count:")
+    )
+    (project / "params.yaml").write_text((project / "params.yaml").read_text() + "clean: {}\n")
+    (project / "schema.yaml").write_text(
+        "columns: {id: {type: integer, role: key}, seen: {type: timestamp}}\nfreshness: {column: seen, max_age_days: 2}\n"
+    )
+    report = acquire(project)
+    assert report.exit_code is ExitCode.OK
+    assert report.stages[0].notes == ("freshness is not judged: data/raw as it came has no times in `seen`",)
