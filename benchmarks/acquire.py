@@ -1,6 +1,6 @@
 """Acquiring 1 % new data against acquiring all of it, and a call that finds nothing new: ratios of one run, over real processes.
 
-python benchmarks/acquire.py [--files 100] [--rows 100000]      (rows of one file; 15 columns of CSV)
+python benchmarks/acquire.py [--files 100] [--rows 200000]      (rows of one file; 15 columns of CSV)
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ sys.exit(code)
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--files", type=int, default=100)
-    parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--rows", type=int, default=200_000)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="acquire-bench-") as folder:
         project = acquiring_project(Path(folder) / "project", months=0)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from mlops_kit.data.partitions.source import Fetched, Offer, Progress, Source, State
 from mlops_kit.errors import BadDataError
@@ -17,8 +16,9 @@ if TYPE_CHECKING:
 
 Period = Literal["year", "month", "day"]
 LENGTHS: dict[str, int] = {"year": 4, "month": 7, "day": 10}
-_SHAPES = {"year": r"^\d{4}$", "month": r"^\d{4}-\d{2}$", "day": r"^\d{4}-\d{2}-\d{2}$"}
-_MOST_PERIODS = 4000  # each is a file; ten years of days
+UNDATED = "unknown"
+_MONTH = r"^\d{4}-(0[1-9]|1[0-2])"
+_SHAPES = {"year": r"^\d{4}$", "month": f"{_MONTH}$", "day": f"{_MONTH}-(0[1-9]|[12]\\d|3[01])$"}
 
 
 @dataclass(frozen=True)
@@ -98,53 +98,44 @@ def part_by(
     return Parted(source, periods[by], column, through, closed)
 
 
-def part_rows(
-    batches: Iterable[pa.RecordBatch],
-    parted: Parted,
-    scratch: Path,
-    where: str,
-    *,
-    between: Callable[[str], None] = lambda period: None,
-) -> Iterator[tuple[str, pa.RecordBatchReader]]:
-    """Yield the periods of rows in order, each with its rows in their order; a batch at a time is in memory, the rest lies in `scratch`.
+def split_rows(
+    batch: pa.RecordBatch, parted: Parted, where: str, last: str = ""
+) -> tuple[list[tuple[str, pa.RecordBatch]], Dated]:
+    """Return the rows of a batch by period, periods and rows in their order, and how they are dated.
 
-    After each batch and at the end `between` is called with the period of the last row before that batch (the first row, at the beginning): what
-    was noticed meanwhile belongs there, and still does when more rows are added at the end. Raises BadDataError naming `where` when the column is missing, or a value does not start with a date.
+    A row whose time cannot be read goes with the row before it (`last` is the period of the row before the batch), at the beginning with the first
+    that can: so it stays where it is when rows are added at the end. Its time is for the data contract to judge. Raises BadDataError when the
+    column is missing or holds no times.
     """
     import pyarrow as pa
+    import pyarrow.compute as pc
 
-    files: dict[str, Path] = {}
-    with ExitStack() as stack:
-        writers: dict[str, Any] = {}
-        last = ""
-        for batch in batches:
-            if not batch.num_rows:
-                continue
-            dated = _periods(batch, parted, where)
-            between(last or dated[0].as_py())
-            last = dated[-1].as_py()
-            for period, rows in _split(batch, dated):
-                if not parted.takes(period):
-                    continue
-                if period not in writers:
-                    if len(writers) == _MOST_PERIODS:
-                        raise BadDataError(f"{where}: more than {_MOST_PERIODS} periods", fix="by: year")
-                    files[period] = scratch / f"{period}.arrow"
-                    sink = stack.enter_context(pa.OSFile(str(files[period]), "wb"))
-                    writers[period] = stack.enter_context(pa.ipc.new_stream(sink, batch.schema))
-                writers[period].write_batch(rows)
-        if last:
-            between(last)
-    periods = sorted(files)
-    if parted.closed and periods:
-        files[periods.pop()].unlink()
-    for period in periods:
-        with pa.OSFile(str(files[period]), "rb") as source, pa.ipc.open_stream(source) as reader:
-            yield period, reader
-        files[period].unlink()
+    period = _periods(batch, parted, where)
+    undated = period.null_count
+    if undated:
+        known = pa.array([last or None, *pc.drop_null(period).slice(0, 1).to_pylist()][:2], pa.string())
+        first = next((value for value in known.to_pylist() if value), None)
+        filled = pc.fill_null_forward(pa.concat_arrays([pa.array([first], pa.string()), period]))
+        period = pc.fill_null(filled.slice(1), UNDATED)
+    names = sorted(pc.unique(period).to_pylist())
+    rows = [(name, batch if len(names) == 1 else batch.filter(pc.equal(period, name))) for name in names]
+    return rows, Dated(period[0].as_py(), period[-1].as_py(), undated)
+
+
+@dataclass(frozen=True)
+class Dated:
+    """How the rows of a batch are dated."""
+
+    first: str
+    """Period of the first row."""
+    last: str
+    """Period of the last row."""
+    undated: int
+    """Rows whose time cannot be read."""
 
 
 def _periods(batch: pa.RecordBatch, parted: Parted, where: str) -> pa.Array:
+    """Return the period of each row, null where its time cannot be read."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -161,20 +152,7 @@ def _periods(batch: pa.RecordBatch, parted: Parted, where: str) -> pa.Array:
     text = column.cast(pa.string()) if textual else _as_text(column, where, parted.column)
     period = pc.utf8_slice_codeunits(text, 0, LENGTHS[parted.by])
     good = pc.fill_null(pc.match_substring_regex(period, _SHAPES[parted.by]), False)
-    if not pc.all(good).as_py():
-        raise BadDataError(
-            f"{where}: column `{parted.column}` has a value that does not start with a date, or none",
-            fix="write times as 2013-01-31T12:00:00Z, or acquire by file",
-        )
-    return period
-
-
-def _split(batch: pa.RecordBatch, periods: pa.Array) -> Iterator[tuple[str, pa.RecordBatch]]:
-    import pyarrow.compute as pc
-
-    names = sorted(pc.unique(periods).to_pylist())
-    for name in names:
-        yield name, batch if len(names) == 1 else batch.filter(pc.equal(periods, name))
+    return pc.if_else(good, period, pa.scalar(None, pa.string()))
 
 
 def _as_text(column: pa.Array, where: str, name: str) -> pa.Array:

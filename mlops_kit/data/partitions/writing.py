@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlops_kit.artifacts.canonical.parquet import stream_arrow
+from mlops_kit.data.formats.parting import PartitionWriters
 from mlops_kit.data.formats.reading import read_rows
 from mlops_kit.data.formats.rows import OnReject, Reject
-from mlops_kit.data.formats.writing import REJECTS, HashedFile, RejectWriter
-from mlops_kit.data.partitions.parted import Parted, part_rows
+from mlops_kit.data.formats.writing import REJECTS, HashedFile, RejectWriter, WrittenPartition
+from mlops_kit.data.partitions.parted import UNDATED, Parted, split_rows
 from mlops_kit.data.partitions.source import Fetched, Offer
 from mlops_kit.errors import BadDataError
 
@@ -58,7 +59,7 @@ def write_parts(
     """Write what was fetched into the empty folder `folder` and return the partitions, by name.
 
     One partition called as the offer, or one for each period when it is parted. Lines that are no rows are kept beside the partition of the rows
-    before them. Raises BadDataError when it cannot be read as a table, and when a parted piece has no rows at all.
+    before them, and so are rows without a readable time. Raises BadDataError when it cannot be read as a table, and when a parted piece has no rows at all.
     """
     try:
         opened = _open(fetched, offer)
@@ -106,28 +107,52 @@ def _write_periods(
     opened: _Opened, offer: Offer, parted: Parted, folder: Path, on_rows: Callable[[int], None]
 ) -> tuple[WrittenPart, ...]:
     pending: list[Reject] = []
-    writers: dict[str, RejectWriter] = {}
+    last, rows, undated = "", 0, 0
+    with PartitionWriters(folder, opened.schema) as writers:
 
-    def keep(period: str) -> None:
-        """Keep the lines that were no rows since the last call beside the partition of `period`."""
-        if pending and parted.takes(period):
-            writer = writers.setdefault(period, _rejects(folder, parted.name(period, offer)))
-            for reject in pending:
-                writer(reject)
-        pending.clear()
+        def keep(period: str) -> None:
+            """Keep the lines that were no rows beside the partition of the row before them: there they stay when the source grows."""
+            for reject in pending if parted.takes(period) else ():
+                writers.reject(period, reject)
+            pending.clear()
 
-    found = []
-    periods = part_rows(opened.batches(pending.append, on_rows), parted, folder, offer.source, between=keep)
-    for period, rows in periods:
-        name = parted.name(period, offer)
-        writer = writers.pop(period, None) or _rejects(folder, name)
-        found.append(_write(rows, rows.schema, folder, name, writer))
-    for writer in writers.values():
-        writer.file.remove()  # of a period that is not closed yet
-    if not found:
-        until = f" up to {parted.through}" if parted.through else ""
+        for batch in opened.batches(pending.append, on_rows):
+            if not batch.num_rows:
+                continue
+            split, dated = split_rows(batch, parted, offer.source, last)
+            keep(last or dated.first)
+            last, rows, undated = dated.last, rows + batch.num_rows, undated + dated.undated
+            for period, part in split:
+                if parted.takes(period):
+                    writers.write(period, part)
+        keep(last or UNDATED)
+        written = dict(writers.close())
+    if undated * 2 > rows:
+        raise BadDataError(
+            f"{offer.source}: column `{parted.column}` does not start with a date in {undated} of {rows} rows",
+            fix="write times as 2013-01-31T12:00:00Z, or acquire by file",
+        )
+    if parted.closed and written:
+        newest = max(written)
+        del written[newest]
+        for ending in (".parquet", REJECTS):
+            (folder / f"{newest}{ending}").unlink(missing_ok=True)
+    until = f" up to {parted.through}" if parted.through else ""
+    if not written and not (rows and parted.closed):
         raise BadDataError(f"{offer.source}: no rows{until}")
-    return tuple(found)
+    return tuple(
+        _renamed(folder, period, parted.name(period, offer), found) for period, found in written.items()
+    )
+
+
+def _renamed(folder: Path, period: str, name: str, found: WrittenPartition) -> WrittenPart:
+    """Give the files of a period the name of its partition. The period is no such name yet: it may be the partition of another piece."""
+    sizes = []
+    for ending in (".parquet", REJECTS) if found.rejected else (".parquet",):
+        target = (folder / f"{period}{ending}").rename(folder / f"{name}{ending}")
+        sizes.append(target.stat().st_size)
+    more = (found.rejected, found.rejects_md5, sizes[1]) if found.rejected else (0, "", 0)
+    return WrittenPart(name, found.rows, found.bytes, found.sha256, found.md5, *more)
 
 
 def _rejects(folder: Path, name: str) -> RejectWriter:

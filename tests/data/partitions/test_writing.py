@@ -13,7 +13,7 @@ from mlops_kit.artifacts.hashing import hash_file
 from mlops_kit.artifacts.tables import RowStream
 from mlops_kit.data.formats.options import FormatOptions
 from mlops_kit.data.partitions.local import LocalFiles
-from mlops_kit.data.partitions.parted import Parted, part_rows
+from mlops_kit.data.partitions.parted import Parted, split_rows
 from mlops_kit.data.partitions.source import Fetched, Offer
 from mlops_kit.data.partitions.writing import WrittenPart, write_parts
 from mlops_kit.errors import BadDataError
@@ -63,10 +63,21 @@ def test_no_rows_up_to_a_month_is_an_error(tmp_path: Path) -> None:
         written(tmp_path / "p", "id,at\n1,2013-01-01\n", by_month(through="2012-12"))
 
 
-def test_time_that_is_no_date_names_the_source_and_not_the_value(tmp_path: Path) -> None:
-    with pytest.raises(BadDataError, match=r"web:all\.csv: column `at`") as caught:
+def test_column_that_is_no_time_is_refused_without_its_values(tmp_path: Path) -> None:
+    with pytest.raises(
+        BadDataError, match=r"web:all\.csv: column `at` does not start with a date in 1 of 1"
+    ) as caught:
         written(tmp_path / "p", "id,at\n1,Ms Smith\n", by_month())
     assert "Smith" not in str(caught.value)
+
+
+def test_row_without_a_date_stays_with_the_row_before_it_when_the_file_grows(tmp_path: Path) -> None:
+    text = "id,at\n0,\n1,2013-01-01\n2,soon\n3,2013-02-01\n4,2013-13-01\n5,2013-02-02\n6,2013-01-03\n"
+    short = written(tmp_path / "short", text, by_month())
+    long = written(tmp_path / "long", text + "7,\n8,2013-03-01\n", by_month(through="2013-02"))
+    ids = {name: pq.read_table(tmp_path / f"short/{name}.parquet")["id"].to_pylist() for name in short}
+    assert ids == {"2013-01": ["0", "1", "2", "6"], "2013-02": ["3", "4", "5"]}
+    assert short["2013-02"] == long["2013-02"]
 
 
 def test_close_names_of_a_missing_time_column_are_told(tmp_path: Path) -> None:
@@ -95,16 +106,19 @@ def test_options_say_how_the_file_is_read(tmp_path: Path) -> None:
     days=st.lists(st.integers(1, 90), min_size=1, max_size=30),
     cuts=st.lists(st.integers(1, 10), min_size=1, max_size=5),
 )
-def test_parting_loses_no_row_and_does_not_see_how_rows_are_cut(
-    tmp_path_factory: pytest.TempPathFactory, days: list[int], cuts: list[int]
-) -> None:
+def test_parting_loses_no_row_and_does_not_see_how_rows_are_cut(days: list[int], cuts: list[int]) -> None:
     texts = [f"2013-{1 + day // 31:02}-{1 + day % 31:02}" for day in days]
     table = pa.table({"n": list(range(len(days))), "at": texts})
 
     def parts(size: int) -> dict[str, list[int]]:
-        scratch = tmp_path_factory.mktemp("parts")
-        found = part_rows(table.to_batches(size), by_month(), scratch, "x")
-        return {period: reader.read_all()["n"].to_pylist() for period, reader in found}
+        last = ""
+        found: dict[str, list[int]] = {}
+        for batch in table.to_batches(size):
+            split, dated = split_rows(batch, by_month(), "x", last)
+            last = dated.last
+            for period, rows in split:
+                found.setdefault(period, []).extend(rows["n"].to_pylist())
+        return dict(sorted(found.items()))
 
     whole = parts(len(days))
     assert sorted(n for numbers in whole.values() for n in numbers) == list(range(len(days)))
