@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from pathlib import Path
 
 from mlops_kit import __version__
@@ -60,8 +61,22 @@ def acquire_project(
     with hold_run(root, on_wait=tell):
         if not options.dry_run:
             _declare(root, stages)
-        reports = tuple(_Session(root, stage, options, heard).acquire() for stage in stages)
+        sessions = [_Session(root, stage, options, heard) for stage in stages]
+        _check_accepted(options.accept, {name for session in sessions for name in session.names()})
+        reports = tuple(session.acquire() for session in sessions)
     return AcquireReport(reports, options.dry_run)
+
+
+def _check_accepted(accepted: Iterable[str], known: Collection[str]) -> None:
+    for name in sorted(accepted):
+        if name not in known:
+            close = get_close_matches(name, sorted(known), n=3)
+            raise UsageError(
+                f"--accept-rewrite {name}: no partition has that name",
+                fix=f"did you mean {' or '.join(close)}?"
+                if close
+                else "mlops-kit acquire names what was rewritten",
+            )
 
 
 def _declare(root: Path, stages: Sequence[AcquireStage]) -> None:
@@ -108,6 +123,10 @@ class _Session:
         path = manifest_path(root / stage.folder)
         self._lines = by_name(read_manifest(path), path)
         self._staging = Staging(root, stage.name)
+
+    def names(self) -> set[str]:
+        """Return what its recorded partitions may be called: `name` and `stage:name`."""
+        return {*self._lines, *(f"{self._stage.name}:{name}" for name in self._lines)}
 
     def acquire(self) -> StageReport:
         """Do it."""
@@ -229,7 +248,7 @@ class _Session:
 
     def _accepted(self) -> frozenset[str]:
         prefix = f"{self._stage.name}:"
-        return frozenset(name.removeprefix(prefix) for name in self._options.accept)
+        return frozenset(name.removeprefix(prefix) for name in self._options.accept if name in self.names())
 
     def _line(self, planned: PlannedOffer, part: WrittenPart) -> PartitionLine:
         offer = planned.offer

@@ -300,3 +300,25 @@ def test_freshness_of_a_column_that_did_not_come_is_noted_and_no_breach(project:
     report = acquire(project)
     assert report.exit_code is ExitCode.OK
     assert report.stages[0].notes == ("freshness is not judged: data/raw as it came has no times in `seen`",)
+
+
+def test_name_that_no_partition_has_is_not_accepted(project: Path) -> None:
+    acquire(project)
+    with pytest.raises(UsageError) as caught:
+        acquire(project, accept=frozenset({"acquire:2013-1"}))
+    assert "acquire:2013-01" in caught.value.fix
+
+
+@pytest.mark.parametrize("links", ["symlink", "hardlink"])
+def test_partitions_are_links_where_dvc_is_told_to_link(project: Path, links: str) -> None:
+    config = project / ".dvc/config"
+    config.write_text(config.read_text() + f"[cache]\n    type = {links}\n")
+    acquire(project)
+    arrive(project, 3)
+    acquire(project)
+    arrive(project, 1, rows=4)
+    acquire(project, accept=frozenset({"2013-01"}))
+    here = list((project / "data/raw").iterdir())
+    assert len(here) == 3
+    assert all(path.is_symlink() or path.stat().st_nlink == 2 for path in here)
+    assert not acquire(project).stages[0].recorded
