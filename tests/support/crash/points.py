@@ -96,16 +96,17 @@ def _finish(command: Sequence[str], cwd: Path, env: Mapping[str, str], log: Path
     return Hit(code, said, struck)
 
 
-def spread(log: Path, places: Sequence[Path], number: int) -> list[Point]:
-    """Return `number` points, spread evenly over the calls in a log that change something below `places`, with all faults in turn."""
+def spread(log: Path, places: Sequence[Path], number: int, kinds: Sequence[str] = FAULTS) -> list[Point]:
+    """Return `number` points, spread evenly over the calls in a log that change something below `places`, with all `kinds` in turn."""
     found = list(_calls(log, tuple(map(str, places))))
     wanted = [found[i * len(found) // number] for i in range(min(number, len(found)))]
     if number > len(found):
         wanted = [found[i % len(found)] for i in range(number)]
-    points, faults = [], cycle(range(len(FAULTS)))
+    points, faults = [], cycle(range(len(kinds)))
+    signals = [kind for kind in kinds if kind.startswith("signal")] or [FAULTS[0]]
     for turn, (name, count, where) in enumerate(wanted):
-        kind = (next(faults) + turn // len(found)) % len(FAULTS)
-        fault = FAULTS[kind % 2] if name in PROCESSES else FAULTS[kind]
+        kind = (next(faults) + turn // len(found)) % len(kinds)
+        fault = signals[kind % len(signals)] if name in PROCESSES else kinds[kind]
         points.append(Point(name, count, fault, where))
     return points
 

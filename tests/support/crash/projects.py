@@ -64,8 +64,10 @@ class Seen:
 
 
 def environment() -> dict[str, str]:
-    """Return the environment for commands; its mark finds every process that is left of them."""
-    return {**dvc_environment(), MARK: str(os.getpid()), "DVC_NO_ANALYTICS": "1", "COLUMNS": "200"}
+    """Return the environment for commands; its mark finds every process that is left of them, and it is always the same moment."""
+    return {
+        **dvc_environment(), MARK: str(os.getpid()), "DVC_NO_ANALYTICS": "1", "COLUMNS": "200", "SOURCE_DATE_EPOCH": "1357000000",
+    }  # fmt: skip
 
 
 def kit(*args: str) -> list[str]:
@@ -150,6 +152,8 @@ def leftovers(folder: Path) -> Iterator[str]:
     root = folder / "project"
     for path in (root / ".dvc/tmp/mlops-kit/aside").glob("*"):
         yield f"left aside: {path.name}"
+    for path in (root / ".dvc/tmp/mlops-kit/acquire").rglob("*"):
+        yield f"left in staging: {path.name}"
     for place in (root / ".dvc/cache", folder / "store"):
         for path in place.rglob("*"):
             if path.is_file() and (

@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.crash.points import STUCK, Hit, Point, count_calls, spread, traced
+from tests.support.crash.acquiring import build_acquiring
+from tests.support.crash.points import FAULTS, STUCK, Hit, Point, count_calls, spread, traced
 from tests.support.crash.projects import (
     Seen,
     build,
@@ -35,12 +36,16 @@ class Command:
     """Makes the project in which it has work to do."""
     threads: bool
     """Whether it works in several threads."""
+    faults: tuple[str, ...] = FAULTS
+    """What happens to it."""
 
 
 COMMANDS = {
     "run": Command("run", ("run",), build, threads=False),
     "push": Command("push", ("push",), build_unpushed, threads=True),
     "pull": Command("pull", ("pull",), build_clone, threads=True),
+    "acquire": Command("acquire", ("acquire",), build_acquiring, threads=False, faults=FAULTS[:1]),
+    "acquire-disk": Command("acquire", ("acquire",), build_acquiring, threads=False, faults=FAULTS[2:]),
 }
 
 
@@ -76,7 +81,7 @@ class Trials:
 
     def points(self, number: int) -> list[Point]:
         """Return where to hit. To be called before the first trial."""
-        return spread(self._log, [self._place], number)
+        return spread(self._log, [self._place], number, self._command.faults)
 
     def try_at(self, point: Point) -> Trial:
         """Hit the command at `point`, look, and run it again."""
