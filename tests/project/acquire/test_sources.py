@@ -12,7 +12,7 @@ import pytest
 
 from mlops_kit.data.manifest import PartitionLine, read_manifest
 from mlops_kit.errors import BadDataError, MlopsKitError, OutsideError, SpecError, UsageError
-from mlops_kit.project.acquire.model import AcquireOptions, AcquireReport
+from mlops_kit.project.acquire.model import AcquireOptions, AcquireReport, AcquireWatcher
 from mlops_kit.project.acquire.session import acquire_project
 from tests.support.acquiring import FILES
 from tests.support.bucket import KEY, SECRET, Bucket, bucket
@@ -126,6 +126,30 @@ def test_download_has_the_bytes_of_an_undisturbed_one_when_every_chunk_drops(
             (content(root), (root / "data/raw.manifest.jsonl").read_bytes(), (root / "dvc.lock").read_bytes())
         )
     assert made[0] == made[1]
+
+
+def test_download_that_was_cut_off_is_gone_on_with_by_the_next_call(
+    server: tuple[Behaviour, str], tmp_path: Path
+) -> None:
+    class CutOff(AcquireWatcher):
+        def fetched(self, done: int, total: int | None) -> None:
+            if done > 100_000:
+                raise KeyboardInterrupt
+
+    behaviour, address = server
+    rows = "".join(f"{number},2013-01-03T00:00:00Z,{number % 2}\n" for number in range(20_000))
+    behaviour.files["/flights-2013-01.csv"] = f"id,at,y\n{rows}".encode()
+    root = project(tmp_path, "acquire.http", {"urls": [f"{address}/flights-2013-01.csv"]})
+    behaviour.drop_after = 120_000
+    with pytest.raises(KeyboardInterrupt):
+        acquire_project(root, AcquireOptions(), CutOff())
+    assert not (root / "data").exists()
+    behaviour.drop_after, before = None, len(behaviour.requests())
+    acquire(root)
+    (only,) = behaviour.requests()[before:]
+    assert int(only["Range"].removeprefix("bytes=").removesuffix("-")) > 100_000
+    assert lines(root)[0].rows == 20_000
+    assert not any((root / ".dvc/tmp/mlops-kit/acquire").rglob("*"))
 
 
 def test_token_stays_in_the_environment(
@@ -302,8 +326,6 @@ def postgres_server() -> Iterator[Postgres]:
 def test_restart_in_mid_fetch_gives_the_bytes_of_an_undisturbed_fetch(
     postgres_server: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mlops_kit.project.acquire.model import AcquireWatcher
-
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1357000000")
     monkeypatch.setenv("WAREHOUSE", postgres_server.url)
     postgres_server.run(
