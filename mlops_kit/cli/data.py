@@ -7,7 +7,7 @@ from importlib import import_module
 import typer
 
 # One file per command; each has `register(group)`.
-PARTS: tuple[str, ...] = ("data_check", "data_diff")
+PARTS: tuple[str, ...] = ("data_check", "data_diff", "data_infer")
 
 
 def register(app: typer.Typer) -> None:

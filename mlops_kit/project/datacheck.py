@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,7 @@ def check_data(
     declared = _declared(root, lifecycle) if rules and lifecycle else ()
     now = time.time() if now is None else now
     checker = _Checker(root, schema, key, declared, examples, now)
-    return tuple(checker.check(path, where) for path, where in _chosen(root, paths, lifecycle))
+    return tuple(checker.check(path, where) for path, where in chosen_paths(root, paths, lifecycle))
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,13 @@ class _Checker:
         )
 
 
-def _chosen(root: Path, paths: Sequence[Path], lifecycle: Lifecycle | None) -> Iterable[tuple[Path, str]]:
+def chosen_paths(
+    root: Path, paths: Sequence[Path], lifecycle: Lifecycle | None, *, verb: str = "check"
+) -> Sequence[tuple[Path, str]]:
+    """Return what to look at and what to call it: `paths`, else the raw data that the project's clean step reads.
+
+    Raises UsageError when there are none.
+    """
     if paths:
         return [(path, path.as_posix()) for path in paths]
     stages = lifecycle.steps.values() if lifecycle else ()
@@ -98,7 +104,7 @@ def _chosen(root: Path, paths: Sequence[Path], lifecycle: Lifecycle | None) -> I
     if not folder.is_dir():
         raise UsageError(
             f"no data at data/{name}",
-            fix="name what to check: mlops-kit data check FILE, or fetch the data: mlops-kit acquire",
+            fix=f"name what to look at: mlops-kit data {verb} FILE, or fetch the data: mlops-kit acquire",
         )
     return [(folder, f"data/{name}")]
 

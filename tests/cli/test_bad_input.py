@@ -164,7 +164,7 @@ DATA: list[tuple[str, bytes, ExitCode, str]] = [
     ("header only", b"id,y\n", ExitCode.BAD_DATA, "no rows"),
     ("not UTF-8", b"id,y\n1,\xff\xfe\n", ExitCode.BAD_DATA, "data.csv:2: not UTF-8"),
     ("duplicate columns", b"id,y,y\n1,0,1\n", ExitCode.BAD_DATA, "duplicate columns: y"),
-    ("ragged", b"id,y\n1,0\n2\n", ExitCode.BAD_DATA, "data.csv:3: ragged row"),
+    ("ragged", b"id,y\n1,0\n2\n3\n", ExitCode.BAD_DATA, "data.csv:3: ragged row; 2 of 3 lines are no rows"),
     ("no target", b"id,yy\n1,0\n2,1\n", ExitCode.USAGE, "did you mean yy"),
     ("no key", b"a,y\n1,0\n1,1\n", ExitCode.BAD_DATA, "no column names a row uniquely"),
     ("many classes", b"id,y\n1,a\n2,b\n3,c\n", ExitCode.USAGE, "3 values"),

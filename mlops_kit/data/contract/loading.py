@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,6 +44,15 @@ def loaded(path: Path, options: FormatOptions | None = None) -> Iterator[Loaded]
         with tempfile.TemporaryDirectory(prefix="mlops-kit-rows-") as scratch:
             written = write_partition(source, Path(scratch), "rows")
             yield Loaded(TableFiles((Path(scratch, "rows.parquet"),)), written.rejected)
+
+
+@contextmanager
+def loaded_together(paths: Sequence[Path]) -> Iterator[Loaded]:
+    """Give the rows of several paths as one table, for the time of a `with` block. Raises BadDataError for what cannot be read."""
+    with ExitStack() as stack:
+        parts = [stack.enter_context(loaded(path)) for path in paths]
+        files = TableFiles(tuple(file for part in parts for file in part.files.paths))
+        yield Loaded(files, sum(part.rejected for part in parts))
 
 
 def foreign_tables(schema: Schema, root: Path) -> dict[str, str]:
