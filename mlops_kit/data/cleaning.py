@@ -19,6 +19,7 @@ from mlops_kit.data.contract.rules import compile_contract
 from mlops_kit.data.profile import profile_rows
 from mlops_kit.data.rejects import find_rejects, write_rejects
 from mlops_kit.data.rules.flow import BAD, ROW, Flow, file_starts, touched_column
+from mlops_kit.data.rules.model import Rename
 from mlops_kit.errors import BadDataError
 from mlops_kit.spec.model import Schema, Task
 
@@ -144,7 +145,7 @@ def _line(key: Sequence[str], number: str, aside: str, rest: dict[str, str]) -> 
 def _by_rules(flow: Flow, task: Task) -> list[str]:
     """Return the queries of the rows that rules took out."""
     rest = {name: f"{BAD}.{quoted(name)}" for name in ("rule", "value")} | {"__row": ROW}
-    rest["column"] = f"nullif({BAD}.\"column\", '')"
+    rest["column"] = _final_name(flow)
     number, aside = f"{BAD}.number", f"{BAD}.aside"
     found = []
     if flow.done:
@@ -158,6 +159,24 @@ def _by_rules(flow: Flow, task: Task) -> list[str]:
         key = [quoted(name) if name in names else "NULL" for name in task.key]
         found.append(f"SELECT {_line(key, number, aside, rest)} FROM ({query})")
     return found
+
+
+def _final_name(flow: Flow) -> str:
+    """Return the SQL of the column's name as it is after all rules: whoever hides the values of a `pii` column knows it by that name."""
+    number, column = f"{BAD}.number", f'nullif({BAD}."column", {literal("")})'
+    cases = []
+    for place, declared in enumerate(flow.done):
+        names: dict[str, str] = {}
+        for later in flow.done[place + 1 :]:
+            if isinstance(later.rule, Rename):
+                now = {first: later.rule.columns.get(name, name) for first, name in names.items()}
+                begun = {old: new for old, new in later.rule.columns.items() if old not in names.values()}
+                names = {**begun, **now}
+        cases += [
+            f"WHEN {number} = {declared.number} AND {column} = {literal(old)} THEN {literal(new)}"
+            for old, new in names.items()
+        ]
+    return f"CASE {' '.join(cases)} ELSE {column} END" if cases else column
 
 
 def _by_contract(judged: Judged) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -71,6 +72,8 @@ def load_function(name: str, *, where: str) -> Callable[[Any], Any]:
         raise SpecError(
             f"{name!r} names no function", where=where, fix="write it as steps/my_rule.py:function"
         )
+    if Path(path).is_absolute() or ".." in Path(path).parts:
+        raise SpecError(f"{path} leaves the project", where=where, fix="use a path such as steps/my_rule.py")
     if not Path(path).is_file():
         raise SpecError(f"there is no file {path}", where=where)
     found = getattr(_module(path), attribute, None)
@@ -82,9 +85,11 @@ def load_function(name: str, *, where: str) -> Callable[[Any], Any]:
 
 def _module(path: str) -> ModuleType:
     """Run the file as the module that it would be for `python -m`, found from the project's folder."""
-    name = path.removesuffix(".py").removeprefix("./").replace("/", ".")
+    name = ".".join(Path(path).with_suffix("").parts)
     if str(Path.cwd()) not in sys.path and "" not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
+    if "." in name:  # so that the file can import what lies beside it: `from . import shared`
+        import_module(name.rpartition(".")[0])
     spec = spec_from_file_location(name, Path(path).resolve())
     assert spec is not None
     assert spec.loader is not None

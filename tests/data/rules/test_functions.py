@@ -147,3 +147,14 @@ def test_an_error_of_the_function_is_its_own() -> None:
     Path("mine.py").write_text("def f(rows):\n    return [rows]\n", encoding="utf-8")
     with pytest.raises(BadDataError, match="a list is no table"):
         applied("f")
+
+
+def test_a_function_may_use_what_lies_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "rules_here").mkdir()
+    (tmp_path / "rules_here/words.py").write_text("WORD = 'y'\n", encoding="utf-8")
+    text = "from . import words\nfrom rules_here.words import WORD\ndef f(rows):\n    return rows.assign(a=words.WORD + WORD)\n"
+    (tmp_path / "rules_here/f.py").write_text(text, encoding="utf-8")
+    made = clean_table(TEN, [{"apply": "./rules_here/f.py:f"}])
+    assert set(made.clean["a"].to_pylist()) == {"yy"}
+    with pytest.raises(MlopsKitError, match=r"\.\./f\.py leaves the project"):
+        clean_table(TEN, [{"apply": "../f.py:f"}])

@@ -119,6 +119,20 @@ def test_deduplicate_keeps_the_stated_winner(how: dict[str, str], kept: str) -> 
     assert made.metrics["quarantine_share"] == 0.0
 
 
+def test_quarantine_names_a_column_as_it_is_in_the_end() -> None:
+    rules = [
+        {"cast": {"n": "integer"}},
+        {"rename": {"n": "m", "a": "n"}},
+        {"rename": {"m": "age"}},
+        {"cast": {"n": "number"}},
+    ]
+    made = clean_table(texts(id=["1", "2"], n=["x", "5"], a=["1", "y"]), rules)
+    assert made.quarantine.select(["id", "column", "value"]).to_pylist() == [
+        {"id": "1", "column": "age", "value": "x"},
+        {"id": "2", "column": "n", "value": "y"},
+    ]
+
+
 def test_a_bad_row_wins_no_deduplication() -> None:
     table = texts(id=["a", "b"], k=["1", "1"], n=["x", "5"])
     made = clean_table(table, [{"cast": {"n": "integer"}}, {"deduplicate": {"by": ["k"]}}])
