@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from mlops_kit.artifacts.duck import Duck, quoted
@@ -23,7 +22,6 @@ _TYPES = {
     "boolean": "bool",
     "timestamp": "timestamp[us, tz=UTC]",
 }
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def profile_rows(duck: Duck, relation: str, columns: Mapping[str, Column]) -> dict[str, dict[str, Any]]:
@@ -43,9 +41,8 @@ def profile_rows(duck: Duck, relation: str, columns: Mapping[str, Column]) -> di
 
 
 def _describe(duck: Duck, relation: str, cell: str, column: Column) -> dict[str, Any]:
-    value = f"epoch_us({cell})" if column.type == "timestamp" else cell
     duck.run(
-        f"CREATE OR REPLACE TEMP TABLE profiled AS SELECT {value} AS v, count(*) AS n FROM {relation}"
+        f"CREATE OR REPLACE TEMP TABLE profiled AS SELECT {cell} AS v, count(*) AS n FROM {relation}"
         f" WHERE {cell} IS NOT NULL GROUP BY 1"
     )
     try:
@@ -60,7 +57,7 @@ def _read_groups(duck: Duck, column: Column) -> dict[str, Any]:
     if not distinct or column.pii:
         return entry
     if column.type == "timestamp":
-        first, last = _one(duck, "SELECT min(v), max(v) FROM profiled")
+        first, last = _one(duck, "SELECT CAST(min(v) AS VARCHAR), CAST(max(v) AS VARCHAR) FROM profiled")
         return entry | {"min": _time(first), "max": _time(last)}
     if column.type in ("integer", "number"):
         return entry | _numbers(duck)
@@ -97,8 +94,9 @@ def _between(at: Mapping[int, float], place: float) -> float:
     return low if low == high else low * (1 - share) + high * share
 
 
-def _time(microseconds: int) -> str:
-    return (_EPOCH + timedelta(microseconds=microseconds)).isoformat()
+def _time(shown: str) -> str:
+    """Return a time of the database, in UTC, as ISO 8601 has it; it may lie beyond what Python can hold."""
+    return shown.replace(" ", "T", 1).removesuffix("+00") + "+00:00"
 
 
 def _one(duck: Duck, sql: str) -> tuple[Any, ...]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mlops_kit.artifacts.kinds import KINDS, Kind
+from mlops_kit.data.rules.model import read_rules
 from mlops_kit.errors import SpecError
 from mlops_kit.generate.packages import Packages, UsedPackages, find_packages, python_version
 from mlops_kit.generate.references import referenced_tables, table_paths
@@ -170,8 +171,7 @@ class _Planner:
         _check_renames(name, use, contract)
         files = declared_files(contract, use, self.sources.params.get(name))
         starts = [*([] if built_in else [use.uses, *use.deps]), *files.functions]
-        for path_of_function in files.functions:
-            self._require_function(name, path_of_function)
+        self._check_rules(name, contract, files.functions)
         code = self._closure(starts) if starts else None
         kinds = [KINDS[ref.kind] for ref in (*contract.inputs, *contract.outputs)]
         used = self.packages.used_by(
@@ -201,13 +201,19 @@ class _Planner:
             resources=_hints(use),
         )
 
-    def _require_function(self, name: str, path: str) -> None:
-        if not (self.sources.root / path).is_file():
-            raise SpecError(
-                f"the rules of `{name}` apply a function of {path}, which is not there",
-                where="params.yaml",
-                fix=f"create {path}, or change the rule",
-            )
+    def _check_rules(self, name: str, contract: StepContract, functions: Sequence[str]) -> None:
+        """Raise SpecError for rules that cannot be read, before a run finds out after an hour."""
+        section = self.sources.params.get(name)
+        for one in contract.input_rules:
+            items = section.get(one) if isinstance(section, Mapping) else None
+            read_rules(items if isinstance(items, list) else (), stage=name)
+        for path in functions:
+            if not (self.sources.root / path).is_file():
+                raise SpecError(
+                    f"the rules of `{name}` apply a function of {path}, which is not there",
+                    where="params.yaml",
+                    fix=f"create {path}, or change the rule",
+                )
 
     def _command(self, name: str, use: StepUse, owner: str) -> Stage:
         if use.uses is not None:

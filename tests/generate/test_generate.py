@@ -174,3 +174,19 @@ def test_tables_of_foreign_keys_are_dependencies_of_who_judges_rows(sources: Sou
     assert {"data/planes", "data/ports.parquet"} <= set(stages["clean"]["deps"])
     assert "data/clean.parquet" not in stages["clean"]["deps"]
     assert "deps" not in stages["load"] or "data/planes" not in stages["load"]["deps"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        ({"trimm": ["a"]}, "clean rule 1: unknown rule `trimm`"),
+        ({"drop": 3}, r"clean rule 1 \(drop\)"),
+        ("trim", "a rule has one key"),
+    ],
+)
+def test_rules_that_cannot_be_read_are_named_before_anything_runs(
+    sources: Sources, rule: Any, message: str
+) -> None:
+    made = with_steps(sources, clean=StepUse(uses="clean.rules"), raw=StepUse(cmd="x", outs=("data/raw",)))
+    with pytest.raises(SpecError, match=message):
+        pipeline(replace(made, params={"clean": {"rules": [rule]}}))

@@ -211,22 +211,24 @@ class Declared:
     """Its name, such as `trim`."""
     rule: Rule
     """What it says."""
+    stage: str = "clean"
+    """The stage, which is the section of params.yaml."""
 
     @property
     def where(self) -> str:
         """Return how messages name the rule."""
-        return f"params.yaml, clean rule {self.number} ({self.name})"
+        return f"params.yaml, {self.stage} rule {self.number} ({self.name})"
 
 
-def read_rules(items: Sequence[Mapping[str, Any]]) -> tuple[Declared, ...]:
+def read_rules(items: Sequence[Mapping[str, Any]], *, stage: str = "clean") -> tuple[Declared, ...]:
     """Return the rules of a list from params.yaml. Raises SpecError, naming the rule by its number, for what is no rule."""
-    return tuple(_read(number, item) for number, item in enumerate(items, start=1))
+    return tuple(_read(number, item, stage) for number, item in enumerate(items, start=1))
 
 
-def _read(number: int, item: Mapping[str, Any]) -> Declared:
-    where = f"params.yaml, clean rule {number}"
-    if len(item) != 1:
-        keys = ", ".join(map(str, item))
+def _read(number: int, item: Mapping[str, Any], stage: str) -> Declared:
+    where = f"params.yaml, {stage} rule {number}"
+    if not isinstance(item, dict) or len(item) != 1:
+        keys = ", ".join(map(str, item)) if isinstance(item, dict) else repr(item)
         raise SpecError(
             f"a rule has one key, its name; this one has: {keys or 'none'}",
             where=where,
@@ -243,4 +245,4 @@ def _read(number: int, item: Mapping[str, Any]) -> Declared:
     cls = RULES[name]
     plain = cls not in _MANY_KEYS and not (cls is Apply and isinstance(value, Mapping))
     section = {fields(cls)[0].name: value} if plain else value
-    return Declared(number, name, load_dataclass(cls, section, where=f"{where} ({name})"))
+    return Declared(number, name, load_dataclass(cls, section, where=f"{where} ({name})"), stage)
