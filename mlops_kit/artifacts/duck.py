@@ -11,6 +11,8 @@ from __future__ import annotations
 import shutil
 import tempfile
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,7 +52,7 @@ def open_duck(*, memory: int | None = None, threads: int | None = None) -> Duck:
         }
     )
     connection.execute("SET GLOBAL TimeZone = 'UTC'")  # for the cursors of streams too
-    return Duck(connection, scratch)
+    return Duck(_silent(connection), scratch)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,14 +68,15 @@ class Duck:
         weakref.finalize(self, _close, self.connection, self.scratch)
 
     def run(self, sql: str, values: Any = None) -> duckdb.DuckDBPyConnection:
-        """Run a statement whose result is small, or needed by the next: `run(...).fetchall()`."""
-        return self.connection.execute(sql, values)
+        """Run a statement whose result is small, or needed by the next: `run(...).fetchall()`. Raises KeyboardInterrupt at Ctrl-C."""
+        with _interruptible():
+            return self.connection.execute(sql, values)
 
     def stream(self, sql: str) -> RowStream:
         """Return the rows of the query `sql` as a value for a `Rows` output; the query runs when it is written."""
 
         def start() -> pa.RecordBatchReader:
-            return self.connection.cursor().sql(sql).to_arrow_reader(BATCH_ROWS)
+            return _silent(self.connection.cursor()).sql(sql).to_arrow_reader(BATCH_ROWS)
 
         return RowStream(start)
 
@@ -84,6 +87,24 @@ class Duck:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         _close(self.connection, self.scratch)
+
+
+def _silent(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """Keep DuckDB from drawing a progress bar on standard output, among the results, as it does after two seconds where Python has no main
+    file: `python -c`, a process that starts warm. A cursor does not inherit it."""
+    connection.execute("SET enable_progress_bar = false")
+    return connection
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let Ctrl-C be what it is everywhere: DuckDB takes the signal and raises a RuntimeError of its own."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "interrupted" in str(error).lower():
+            raise KeyboardInterrupt from error
+        raise
 
 
 def quoted(name: str) -> str:

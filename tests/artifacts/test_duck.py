@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -75,3 +78,33 @@ def test_rows_with_nan_are_found_although_statistics_leave_them_out(tmp_path: Pa
     with open_duck() as duck:
         assert duck.run(f"SELECT count(*) FROM {source} WHERE isnan(x)").fetchone() == (1,)
         assert duck.run(f"SELECT count(nullif(x, 'NaN'::DOUBLE)) FROM {source}").fetchone() == (1,)
+
+
+def test_a_long_query_of_a_program_without_main_file_draws_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    code = (
+        "from mlops_kit.artifacts.duck import open_duck\n"
+        "with open_duck() as duck:\n"
+        "    bars = [c.execute(\"SELECT current_setting('enable_progress_bar')\").fetchone() for c in (duck.connection,)]\n"
+        "    reader = duck.stream(\"SELECT current_setting('enable_progress_bar') AS bar\").open()\n"
+        "    print(bars, reader.read_all()['bar'].to_pylist())\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert capfd.readouterr().out.split() == ["[(False,)]", "[False]"]
+
+
+def test_ctrl_c_in_a_query_is_an_interruption_and_leaves_no_scratch(tmp_path: Path) -> None:
+    code = (
+        "import os, signal, threading\n"
+        "from mlops_kit.artifacts.duck import open_duck\n"
+        "with open_duck(threads=1) as duck:\n"
+        "    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
+        "    duck.run('SELECT sum(hash(i * j)) FROM range(3000000) a(i), range(3000000) b(j)')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert "KeyboardInterrupt" in done.stderr.splitlines()[-1]
+    assert not list(tmp_path.iterdir())
