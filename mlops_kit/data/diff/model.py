@@ -108,7 +108,8 @@ class ColumnDiff:
     """The head side."""
     distance: float | None
     """Distance of both distributions, 0 (the same) to 1 (nothing in common): of numbers and times Kolmogorov-Smirnov's, of other
-    values the total variation, `missing` being a value of its own. None where it was not computed."""
+    values the total variation, `missing` being a value of its own. None where it was not computed; in a large table also where so few
+    rows differ that it is below 0.02 (the level is `same` then)."""
     level: ShiftLevel
     """`same` (within what chance explains, or below 0.02), `slight` (up to 0.1), `clear` (up to 0.25), `strong`; `unknown`."""
     reason: str

@@ -8,8 +8,8 @@ few values are of all rows.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from mlops_kit.artifacts.columns import MISSING_WORDS
@@ -50,30 +50,53 @@ class Sides:
     """Columns whose hash chooses a sample; they are not compared themselves."""
     hidden: frozenset[str] = frozenset()
     """Columns whose values are not shown."""
+    same: Mapping[str, int] = field(default_factory=dict)
+    """Column -> rows that have the same value on both sides, at least; 0 where nothing is known."""
     quiet: frozenset[str] = frozenset()
     """Columns that move by their nature, such as the time of a row; they are not judged."""
 
 
 def compare_columns(duck: Duck, sides: Sides) -> dict[str, ColumnDiff]:
-    """Return column -> its shift; `changed` and `examples` are left empty."""
+    """Return column -> its shift; `changed` and `examples` are left empty.
+
+    In a table that is sampled, columns in which nearly all rows are surely the same get no distance: it is at most the share of the others
+    (total variation, which bounds Kolmogorov-Smirnov's), so that the level is known.
+    """
     rows = [_count(duck, side) for side in (sides.old, sides.new)]
     if not sides.pairs or not all(rows):
         return {pair.name: _nothing(pair, pair.name in sides.hidden) for pair in sides.pairs}
     every = math.ceil(max(rows) / SAMPLE)
-    for side in ("old", "new"):
-        _take_sample(duck, sides, side, every)
-    kinds = [_kind(duck, i, pair) for i, pair in enumerate(sides.pairs)]
+    steady = {
+        pair.name
+        for pair in sides.pairs
+        if every > 1 and 1 - sides.same.get(pair.name, 0) / max(rows) <= _SLIGHT
+    }
+    looked_at = [i for i, pair in enumerate(sides.pairs) if pair.name not in steady]
+    if looked_at:
+        for side in ("old", "new"):
+            _take_sample(duck, sides, side, every, looked_at)
+    kinds = [_kind(duck, i, pair, sampled=i in looked_at) for i, pair in enumerate(sides.pairs)]
     summaries = [_summaries(duck, sides, side, kinds) for side in ("old", "new")]
+    sampled = max(_count(duck, f"sample_{side}") for side in ("old", "new")) if looked_at and every > 1 else 0
     found = {}
     for i, pair in enumerate(sides.pairs):
         both = (summaries[0][i], summaries[1][i])
         judged = pair.name not in sides.quiet and pair.name not in sides.key
-        column = _compare(duck, sides, i, kinds[i], both, judged=judged)
-        sampled = max(_count(duck, "sample_old"), _count(duck, "sample_new")) if every > 1 else 0
-        found[pair.name] = replace(column, sampled=sampled)
-    for side in ("old", "new"):
-        duck.run(f"DROP TABLE sample_{side}")
+        if i in looked_at:
+            found[pair.name] = replace(
+                _compare(duck, sides, i, kinds[i], both, judged=judged), sampled=sampled
+            )
+        else:
+            found[pair.name] = _steady(pair, both, pair.name in sides.hidden, judged=judged)
     return found
+
+
+def _steady(pair: Pair, both: tuple[ColumnSummary, ColumnSummary], pii: bool, *, judged: bool) -> ColumnDiff:
+    old, new = (replace(side, quantiles=()) if pii else side for side in both)
+    level: ShiftLevel = "same" if judged else "unknown"
+    return ColumnDiff(
+        pair.name, pair.type, None, (), old, new, None, level, "; ".join(_moved_missing(both)), pii
+    )
 
 
 def value_shares(duck: Duck, pair: Pair, old: str, new: str, *, most: int) -> tuple[ValueShare, ...] | None:
@@ -89,25 +112,22 @@ def value_shares(duck: Duck, pair: Pair, old: str, new: str, *, most: int) -> tu
     return None if len(rows) > most else tuple(ValueShare(*row) for row in rows)
 
 
-def _take_sample(duck: Duck, sides: Sides, side: str, every: int) -> None:
-    pairs = sides.pairs
-    columns = ", ".join(f"{getattr(pair, side)} AS v{i}" for i, pair in enumerate(pairs))
-    chosen = [f"v{i}" for i, pair in enumerate(pairs) if pair.name in sides.key] or [
-        f"v{i}" for i in range(len(pairs))
-    ]
-    where = f" WHERE hash({', '.join(chosen)}) % {every} = 0" if every > 1 else ""
-    duck.run(
-        f"CREATE OR REPLACE TABLE sample_{side} AS SELECT * FROM (SELECT {columns} FROM {getattr(sides, side)}){where}"
-    )
+def _take_sample(duck: Duck, sides: Sides, side: str, every: int, places: Sequence[int]) -> None:
+    """Copy the sample of one side, its columns number `places` alone, as the table `sample_<side>`."""
+    columns = ", ".join(f"{getattr(sides.pairs[i], side)} AS v{i}" for i in places)
+    keys = [pair for pair in sides.pairs if pair.name in sides.key] or sides.pairs
+    chosen = ", ".join(getattr(pair, side) for pair in keys)
+    where = f" WHERE hash({chosen}) % {every} = 0" if every > 1 else ""
+    duck.run(f"CREATE OR REPLACE TABLE sample_{side} AS SELECT {columns} FROM {getattr(sides, side)}{where}")
 
 
-def _kind(duck: Duck, place: int, pair: Pair) -> str:
+def _kind(duck: Duck, place: int, pair: Pair, *, sampled: bool) -> str:
     """Return `number`, `time` or `label`; texts count as numbers or times when all of the sample are."""
     if pair.type in WHOLE or pair.type in FLOATS or pair.type.startswith("DECIMAL"):
         return "number"
     if pair.type.startswith(("TIMESTAMP", "DATE")):
         return "time"
-    if pair.type == "VARCHAR":
+    if pair.type == "VARCHAR" and sampled:
         v = f"v{place}"
         rows = f"(SELECT {v} FROM sample_old UNION ALL SELECT {v} FROM sample_new)"
         found = duck.run(

@@ -175,10 +175,11 @@ def _compare(path: str, work: _Work, files: FileSet) -> TableDiff:
             notes=("no column is on both sides",),
         )  # fmt: skip
     key = choose_key(duck, work.pairs, options.wishes, *_whole(work)) if options.keyed else None
-    shifts = _columns(work, key)
     left = _leftover(work)
     happened = _Rows.of(work, left, key)
-    columns = _with_changes(work, left, happened, shifts, key)
+    counts_by_column = changed_counts(duck, left) if happened.changed else {}
+    shifts = _columns(work, key, _same_values(left, counts, happened, counts_by_column))
+    columns = _with_changes(work, left, counts_by_column, shifts, key)
     classes = _balance(work)
     unchanged = None if totals[0] is None else totals[0] - left.gone
     words = row_words(happened.added, happened.removed, happened.changed, changes)
@@ -280,7 +281,15 @@ def _whole(work: _Work) -> tuple[str, str]:
     return (work.reference, work.new.sql) if empty else (work.old.sql, work.reference)
 
 
-def _columns(work: _Work, key: KeyWish | None) -> dict[str, ColumnDiff]:
+def _same_values(
+    left: Leftover, counts: Sequence[int], rows: _Rows, changed: dict[str, int]
+) -> dict[str, int]:
+    """Return column -> rows that have the same value on both sides: unchanged ones, and with a key those changed elsewhere."""
+    unchanged = counts[0] - left.gone
+    return {pair.name: unchanged + (rows.changed or 0) - changed.get(pair.name, 0) for pair in left.pairs}
+
+
+def _columns(work: _Work, key: KeyWish | None, same: dict[str, int]) -> dict[str, ColumnDiff]:
     """Return column -> its shift, against the unchanged files where one side has no rows of its own."""
     options = work.options
     old, new = _whole(work)
@@ -291,17 +300,21 @@ def _columns(work: _Work, key: KeyWish | None) -> dict[str, ColumnDiff]:
         new,
         key.columns if key else (),
         options.hidden,
+        {} if work.reference else same,
         frozenset({time.name} if (time := _time_pair(pairs, options)) else ()),
     )
     return compare_columns(work.duck, sides)
 
 
 def _with_changes(
-    work: _Work, left: Leftover, rows: _Rows, shifts: dict[str, ColumnDiff], key: KeyWish | None
+    work: _Work,
+    left: Leftover,
+    counts: dict[str, int],
+    shifts: dict[str, ColumnDiff],
+    key: KeyWish | None,
 ) -> tuple[ColumnDiff, ...]:
     """Return all columns with what changed in them, most changed first, then by distance."""
     hidden = work.options.hidden
-    counts = changed_counts(work.duck, left) if rows.changed else {}
     made = []
     for place, pair in enumerate(left.pairs):
         column = shifts.get(pair.name) or ColumnDiff(

@@ -280,3 +280,19 @@ def test_diff_of_a_sample_does_not_depend_on_order_or_threads(
     assert replace(first, files=()) == replace(again, files=())
     x = next(column for column in first.columns if column.column == "x")
     assert (x.level, 100 < x.sampled < 300) == ("strong", True)
+
+
+def test_few_changes_of_a_large_table_need_no_sample_to_be_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mlops_kit.data.diff.shift.SAMPLE", 200)
+    rows = [{"id": i, "x": float(i), "name": "ab"[i % 2], "flag": True} for i in range(1000)]
+    edited = [
+        {**row, "x": 0.0, "name": None if row["id"] < 50 else row["name"]} if row["id"] < 300 else row
+        for row in rows
+    ]
+    found = diff(parquet(tmp_path / "a.parquet", rows), parquet(tmp_path / "b.parquet", edited[:990]))
+    columns = {column.column: column for column in found.columns}
+    assert (columns["flag"].level, columns["flag"].distance, columns["flag"].sampled) == ("same", None, 0)
+    assert (columns["x"].level, columns["x"].sampled > 0) == ("strong", True)
+    assert columns["name"].reason.startswith("missing in 5.05 % instead of 0 %")
