@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mlops_kit.artifacts.trees import Tree
+from mlops_kit.spec.names import LIFECYCLE
 
 CONTRACT = "schema.yaml"
 MANIFEST = ".manifest.jsonl"
+PARAMS = "params.yaml"
 PROFILE = "reports/profile.json"
 
 
 def read_documents(tree: Tree) -> Mapping[str, bytes]:
-    """Return path -> content of those that a side has; nothing is parsed."""
+    """Return path -> content of those that a side has, with mlops.yaml and params.yaml; nothing is parsed."""
     names = [name for name in tree.names() if name.endswith(MANIFEST)]
-    return tree.read([CONTRACT, PROFILE, *sorted(names)])
+    return tree.read([CONTRACT, LIFECYCLE, PARAMS, PROFILE, *sorted(names)])

@@ -5,18 +5,23 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from mlops_kit.artifacts.datadocs import CONTRACT, MANIFEST, PROFILE
+from mlops_kit.artifacts.datadocs import MANIFEST, PROFILE
 from mlops_kit.artifacts.datafiles import DataFile
 from mlops_kit.artifacts.side import Side
 from mlops_kit.artifacts.store import DIRECTORY, Store, open_store
+from mlops_kit.compare.hiding import Hiding
 from mlops_kit.compare.partitions import compare_manifests
 from mlops_kit.compare.profiles import compare_profiles
 from mlops_kit.compare.quarantine import NAME, compare_quarantine
 from mlops_kit.compare.section import DataSection
 from mlops_kit.data.diff.model import TableDiff
-from mlops_kit.errors import BadDataError, SpecError
+from mlops_kit.errors import BadDataError
+
+if TYPE_CHECKING:
+    from mlops_kit.data.diff.table import DiffOptions
+    from mlops_kit.data.diff.tracked import Facts
 
 DataLevel: TypeAlias = Literal["none", "summary", "auto", "full"]
 """Nothing, what needs no row, rows of tables within the budget, all rows."""
@@ -43,7 +48,10 @@ def describe_data(
     """
     if level == "none" or base is None or not _differ(base, head):
         return None
-    pii = pii_columns(base) | pii_columns(head)
+    from mlops_kit.data.diff.tracked import read_facts  # a comparison without other data does not wait for it
+
+    facts = (read_facts(head.documents), read_facts(base.documents))
+    hiding = Hiding(facts[0].hidden | facts[1].hidden, any(one.hides_all for one in facts))
     store = open_store(root)
     left_out: list[str] = []
     try:
@@ -64,41 +72,26 @@ def describe_data(
 
         most = None if level == "full" else budget
         way = bring if fetch and store.elsewhere else None
-        tables, said = compare_rows(base, head, store, pii, budget=most, fetch=way)
+        tables, said = compare_rows(base, head, store, _options(facts[0], hiding), budget=most, fetch=way)
         left_out += said
     section = DataSection(
         tables=tables,
         partitions=partitions[:MOST_PARTITIONS],
-        quarantine=compare_quarantine(_quarantine(base), _quarantine(head), pii),
-        profile=compare_profiles(base.documents.get(PROFILE), head.documents.get(PROFILE), pii),
+        quarantine=compare_quarantine(_quarantine(base), _quarantine(head), hiding),
+        profile=compare_profiles(base.documents.get(PROFILE), head.documents.get(PROFILE), hiding),
         left_out=tuple(left_out),
     )
     return None if section.is_empty else section
 
 
-def pii_columns(side: Side) -> frozenset[str]:
-    """Return the columns that the side's data contract marks as `pii`; none where it has no contract that can be read."""
-    content = side.documents.get(CONTRACT)
-    if content is None or b"pii" not in content:
-        return frozenset()
-    from mlops_kit.spec.load import load_schema
+def _options(facts: Facts, hiding: Hiding) -> DiffOptions:
+    from mlops_kit.data.diff.keys import KeyWish
+    from mlops_kit.data.diff.table import DiffOptions
 
-    try:
-        columns = load_schema(content.decode("utf-8", "replace")).columns
-    except SpecError:
-        return _marked(content)
-    return frozenset(name for name, column in columns.items() if column.pii)
-
-
-def _marked(content: bytes) -> frozenset[str]:
-    """Return the columns marked `pii` in a contract that is not valid otherwise: a mistake elsewhere in it must not show their values."""
-    from mlops_kit.artifacts.values import load_foreign_yaml
-
-    try:
-        columns = load_foreign_yaml(content.decode("utf-8", "replace"), CONTRACT)["columns"]
-        return frozenset(str(name) for name, column in columns.items() if column.get("pii"))
-    except (SpecError, KeyError, TypeError, AttributeError):
-        return frozenset()
+    wishes = (KeyWish(facts.key, "task.key in mlops.yaml"),) if facts.key else ()
+    return DiffOptions(
+        wishes, hidden=hiding.columns, hides_all=hiding.everything, target=facts.target, time=facts.time
+    )
 
 
 def _differ(base: Side, head: Side) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping
-from collections.abc import Set as AbstractSet
 from typing import Any
 
+from mlops_kit.compare.hiding import Hiding
 from mlops_kit.compare.section import ProfileChange
 
 MOST = 60
@@ -20,12 +20,10 @@ MEDIAN = 0.02
 WORDS = {"min": "smallest", "max": "largest"}
 
 
-def compare_profiles(
-    old: bytes | None, new: bytes | None, pii: AbstractSet[str]
-) -> tuple[ProfileChange, ...]:
+def compare_profiles(old: bytes | None, new: bytes | None, hiding: Hiding) -> tuple[ProfileChange, ...]:
     """Return what differs in two profiles by more than comes with a few rows; nothing when one cannot be read.
 
-    Values of columns in `pii` are not told, only counts.
+    Of hidden columns no values are told, only counts.
     """
     if old is None or new is None or old == new:
         return ()
@@ -34,7 +32,7 @@ def compare_profiles(
     for name in after:
         if name in before:
             found += _missing(name, before[name], after[name], (old_rows, new_rows))
-            found += _values(name, before[name], after[name], hidden=name in pii)
+            found += _values(name, before[name], after[name], hidden=hiding.hides(name))
     return tuple(found[:MOST])
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any
 
 from mlops_kit.artifacts.datafiles import DataFile
+from mlops_kit.compare.hiding import Hiding
 from mlops_kit.compare.section import QuarantineChange, QuarantineExample, QuarantineRule
 
 if TYPE_CHECKING:
@@ -19,13 +19,10 @@ EXAMPLES = 3
 LONGEST = 120
 
 
-def compare_quarantine(
-    old: DataFile | None, new: DataFile | None, pii: AbstractSet[str]
-) -> QuarantineChange | None:
+def compare_quarantine(old: DataFile | None, new: DataFile | None, hiding: Hiding) -> QuarantineChange | None:
     """Return how two quarantines differ; None when they do not, or are no quarantines that are here.
 
-    `pii` are columns whose values are not shown. A row that could not be read at all is about no column: where any column is `pii`, its
-    text is not shown either.
+    A row that could not be read at all is about no column: where anything is hidden, its text is not shown either.
     """
     if old is not None and new is not None and old.digest == new.digest:
         return None
@@ -33,7 +30,7 @@ def compare_quarantine(
     if new is None or tables[1] is None or (old is not None and tables[0] is None):
         return None
     before, after = (_by_rule(table) for table in tables)
-    rules = [_rule(name, before.get(name, ()), after.get(name, ()), pii) for name in before.keys() | after]
+    rules = [_rule(name, before.get(name, ()), after.get(name, ()), hiding) for name in before.keys() | after]
     moved = [rule for rule in rules if rule.old != rule.new or rule.examples]
     moved.sort(key=lambda rule: (-abs(rule.new - rule.old), -rule.new, rule.column, rule.rule))
     return QuarantineChange(
@@ -73,20 +70,20 @@ def _text(value: Any) -> str | None:
 
 
 def _rule(
-    name: tuple[str, str], old: list[Row] | tuple[()], new: list[Row] | tuple[()], pii: AbstractSet[str]
+    name: tuple[str, str], old: list[Row] | tuple[()], new: list[Row] | tuple[()], hiding: Hiding
 ) -> QuarantineRule:
     column, rule = name
-    hidden = column in pii or (bool(pii) and not column)
+    hidden = hiding.hides(column) or (hiding.anything and not column)
     known = set(old)
     fresh = [row for row in new if row not in known]
     if not fresh and len(old) > len(new):
         still = set(new)
         fresh = [row for row in old if row not in still]
     shown = sorted(fresh, key=lambda row: tuple((value is None, value or "") for _, value in row[0]))
-    examples = tuple(_example(row, pii, hidden=hidden) for row in shown[:EXAMPLES])
+    examples = tuple(_example(row, hiding, hidden=hidden) for row in shown[:EXAMPLES])
     return QuarantineRule(column, rule, len(old), len(new), examples)
 
 
-def _example(row: Row, pii: AbstractSet[str], *, hidden: bool) -> QuarantineExample:
-    key = tuple((name, value) for name, value in row[0] if name not in pii)
+def _example(row: Row, hiding: Hiding, *, hidden: bool) -> QuarantineExample:
+    key = tuple((name, value) for name, value in row[0] if not hiding.hides(name))
     return QuarantineExample(key, None if hidden else row[1], hidden)

@@ -13,7 +13,6 @@ from mlops_kit.artifacts.dvcfiles import LockedStage
 from mlops_kit.artifacts.side import Side
 from mlops_kit.artifacts.store import DIRECTORY, Store
 from mlops_kit.data.diff.files import match_files
-from mlops_kit.data.diff.keys import KeyWish
 from mlops_kit.data.diff.model import TableDiff
 from mlops_kit.data.diff.reading import FileVersion, table_format
 from mlops_kit.data.diff.table import DiffOptions, diff_table
@@ -83,14 +82,14 @@ def compare_rows(
     base: Side,
     head: Side,
     store: Store,
-    hidden: frozenset[str],
+    options: DiffOptions,
     *,
     budget: int | None = None,
     fetch: Fetch | None = None,
 ) -> tuple[tuple[TableDiff, ...], tuple[str, ...]]:
     """Compare the tables that changed first: those made of no other table that changed, and the cleaned one instead of its raw rows.
 
-    `hidden` are columns whose values must not appear, `budget` the most bytes to read, None for any number. Only files that differ are
+    `options` say what is known of all tables, `budget` the most bytes to read, None for any number. Only files that differ are
     read, in place. `fetch` is asked for the objects that are not here, by hash; without it nothing is fetched. Returned are the tables that
     differ, by path, and what was not compared, why, and the command that does it.
     """
@@ -113,16 +112,10 @@ def compare_rows(
         else:
             left = None if left is None else left - table.size()
             try:
-                made.append(diff_table(table.path, table.old, table.new, _options(head, hidden)))
+                made.append(diff_table(table.path, table.old, table.new, options))
             except MlopsKitError as error:
                 left_out.append(f"{table.path}: rows not compared, {error.message}")
     return tuple(table for table in made if not table.is_empty), tuple(left_out)
-
-
-def _options(head: Side, hidden: frozenset[str]) -> DiffOptions:
-    key = head.label_key[:-1]
-    wishes = (KeyWish(key, "task.key in mlops.yaml"),) if key else ()
-    return DiffOptions(wishes, hidden=hidden, target=head.label_key[-1] if key else "")
 
 
 def _changed(base: Side, head: Side, shelf: _Shelf) -> dict[str, _Table]:

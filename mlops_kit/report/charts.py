@@ -30,11 +30,16 @@ class _Axis:
 
     def place(self, value: float) -> float:
         """Return where `value` is."""
-        return self.start + (self.end - self.start) * (value - self.low) / (self.high - self.low)
+        span = self.high - self.low
+        if not span:  # both ends are the same number once they are rounded
+            return (self.start + self.end) / 2
+        return self.start + (self.end - self.start) * (value - self.low) / span
 
     def ticks(self) -> list[float]:
         """Return three to seven round values within the range."""
         rough = (self.high - self.low) / 6
+        if not rough:
+            return [self.low]
         power = 10.0 ** math.floor(math.log10(rough))
         step = next((power * times for times in (1, 2, 5, 10) if power * times >= rough), power * 10)
         first = math.ceil(self.low / step - 1e-9)

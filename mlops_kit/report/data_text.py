@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from mlops_kit.compare.model import Comparison
@@ -65,7 +65,18 @@ def data_blocks(comparison: Comparison) -> tuple[Block, ...]:
     for table in section.tables:
         blocks += [_columns(table), _classes(table), *_examples(table)]
     blocks += [_quarantine(section.quarantine), _profile(section)]
-    return tuple(block for block in blocks if block is not None and block.rows)
+    return tuple(_without_empty_columns(block) for block in blocks if block is not None and block.rows)
+
+
+def _without_empty_columns(block: Block) -> Block:
+    """Return a block without columns that are empty all along: they only take room from the others."""
+    shown = [index for index in range(len(block.columns)) if not index or any(row[index] for row in block.rows)]
+    return replace(
+        block,
+        columns=tuple(block.columns[index] for index in shown),
+        alignment="".join(block.alignment[index] for index in shown),
+        rows=tuple(tuple(row[index] for index in shown) for row in block.rows),
+    )
 
 
 def _table_words(table: TableDiff) -> str:
@@ -116,21 +127,19 @@ def _partitions(section: DataSection) -> Block:
 
 def _columns(table: TableDiff) -> Block:
     told = [column for column in table.columns if column.changed or column.level not in ("same", "unknown")]
-    rows = tuple(
-        (column.column, _count(column.changed), _level(column), column.reason, _example(column))
-        for column in told
-    )
+    rows = tuple((column.column, _count(column.changed), _shift(column), _example(column)) for column in told)
     counts = _row_counts(table)
     words = [_key_words(table), f"distributions against {table.compared_with}" if table.compared_with else ""]
     words += [_schema_words(table), *table.notes[:3]]
     if not rows:
-        rows = (("every column", "0" if table.changed is not None else "", "same", "", ""),)
-    columns = ("column", "rows changed", "shift", "in words", "most frequent change")
-    return Block(f"{table.path}: {counts}", "; ".join(part for part in words if part), columns, "lrlll", rows)
+        rows = (("every column", "0" if table.changed is not None else "", "none", ""),)
+    columns = ("column", "rows changed", "shift", "most frequent change")
+    return Block(f"{table.path}: {counts}", "; ".join(part for part in words if part), columns, "lrll", rows)
 
 
-def _level(column: ColumnDiff) -> str:
-    return "" if column.level == "unknown" else column.level
+def _shift(column: ColumnDiff) -> str:
+    level = "" if column.level in ("unknown", "same") else column.level
+    return ": ".join(part for part in (level, column.reason) if part)
 
 
 def _row_counts(table: TableDiff) -> str:

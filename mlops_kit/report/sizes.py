@@ -23,6 +23,8 @@ def duration_text(seconds: float | None) -> str:
         return "–"
     if seconds < 9.95:
         return f"{seconds:.1f} s"
+    if seconds > 1e15 or seconds != seconds:  # no time that anything took
+        return f"{seconds:.3g} s"
     whole = round(seconds)
     minutes, rest = divmod(whole, 60)
     if whole < 60:

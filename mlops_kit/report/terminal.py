@@ -191,15 +191,12 @@ def _block_lines(block: Block) -> list[RenderableType]:
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 1))
-    # A column that is empty all along only takes room from the others.
-    shown = [index for index in range(len(block.columns)) if any(row[index] for row in block.rows)]
-    for index in shown:
-        right = block.alignment[index] == "r"
+    for name, side in zip(block.columns, block.alignment, strict=True):
         table.add_column(
-            Text(text.visible(block.columns[index])), justify="right" if right else "left", overflow="fold"
+            Text(text.visible(name)), justify="right" if side == "r" else "left", overflow="fold"
         )
     for row in block.rows[:MOST_CELLS]:
-        table.add_row(*(Text(text.visible(row[index])) for index in shown))
+        table.add_row(*(Text(text.visible(cell)) for cell in row))
     left = len(block.rows) - MOST_CELLS
     more = [_plain(f"… and {left:,} more rows; all of them: mlops-kit compare --html")] if left > 0 else []
     words = [Text(text.visible(block.words, longest=300), style="dim")] if block.words else []

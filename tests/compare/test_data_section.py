@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mlops_kit.artifacts.datafiles import DataFile
+from mlops_kit.compare.hiding import Hiding
 from mlops_kit.compare.partitions import compare_manifests, folder_of
 from mlops_kit.compare.profiles import compare_profiles, share
 from mlops_kit.compare.quarantine import compare_quarantine
@@ -72,7 +73,7 @@ def test_folder_of_a_manifest_is_the_one_around_it_or_beside_it() -> None:
 def test_quarantine_counts_by_rule_and_shows_new_rows(tmp_path: Path) -> None:
     old = quarantine(tmp_path / "old", (1, "min 0", "age", "-1"), (2, "type integer", "age", "x"))
     new = quarantine(tmp_path / "new", (1, "min 0", "age", "-1"), (3, "min 0", "age", "-7"))
-    made = compare_quarantine(old, new, frozenset())
+    made = compare_quarantine(old, new, Hiding())
     assert made is not None
     assert [(rule.rule, rule.old, rule.new) for rule in made.rules] == [
         ("min 0", 1, 2),
@@ -89,7 +90,7 @@ def test_quarantine_shows_no_value_about_a_person(tmp_path: Path) -> None:
         (3, "min 0", "height", "5"),
     )
     new = quarantine(tmp_path / "new", *rows)
-    made = compare_quarantine(None, new, frozenset({"age", "id"}))
+    made = compare_quarantine(None, new, Hiding(frozenset({"AGE", "id"})))
     assert made is not None
     assert "SECRET" not in repr(made)
     assert all(example.key == () for rule in made.rules for example in rule.examples)
@@ -99,21 +100,21 @@ def test_quarantine_shows_no_value_about_a_person(tmp_path: Path) -> None:
 def test_quarantine_that_is_another_table_is_left_alone(tmp_path: Path) -> None:
     place = tmp_path / "quarantine.parquet"
     pq.write_table(pa.table({"a": [1]}), place)
-    assert compare_quarantine(None, DataFile("quarantine.parquet", "a", 1, None, place), frozenset()) is None
+    assert compare_quarantine(None, DataFile("quarantine.parquet", "a", 1, None, place), Hiding()) is None
 
 
 def test_profile_tells_missing_values_and_ranges() -> None:
     column = {"missing": 0, "distinct": 100, "min": 1.0, "median": 5.0, "max": 9.0, "q05": 1.0, "q95": 9.0}
     old = profile(1000, a=column, gone=column)
     new = profile(1000, a={**column, "missing": 31, "max": 12.0, "median": 6.0}, came=column)
-    told = [(one.column, one.what, one.old, one.new) for one in compare_profiles(old, new, frozenset())]
+    told = [(one.column, one.what, one.old, one.new) for one in compare_profiles(old, new, Hiding())]
     assert told == [("a", "missing", "0 %", "3.1 %"), ("a", "largest", "9", "12"), ("a", "median", "5", "6")]
 
 
 def test_profile_of_a_column_about_persons_has_counts_alone() -> None:
     old = profile(10, a={"missing": 0, "distinct": 10, "min": "SECRET"})
     new = profile(10, a={"missing": 5, "distinct": 5, "min": "SECRET 2"})
-    made = compare_profiles(old, new, frozenset({"a"}))
+    made = compare_profiles(old, new, Hiding(frozenset({"a"})))
     assert [one.what for one in made] == ["missing", "distinct values"]
 
 
@@ -121,7 +122,7 @@ def test_profile_of_a_column_about_persons_has_counts_alone() -> None:
     "content", [b"", b"[]", b'{"columns": 1, "rows": 2}', b'{"rows": "x", "columns": {}}']
 )
 def test_profile_of_another_shape_says_nothing(content: bytes) -> None:
-    assert compare_profiles(content, profile(1, a={"missing": 1}), frozenset()) == ()
+    assert compare_profiles(content, profile(1, a={"missing": 1}), Hiding()) == ()
 
 
 def test_small_share_is_not_none_and_a_large_one_not_all() -> None:

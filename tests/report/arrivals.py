@@ -73,7 +73,7 @@ def table() -> TableDiff:
     return TableDiff(
         "data/clean.parquet",
         "changed",
-        "27,004 rows added (time_hour 2013-10-01 to 2013-10-31), none removed, 3 changed; dep_delay missing in 3.1 % instead of 1.0 %",
+        "27,004 rows added, 1 removed, 3 changed; `dep_delay` missing in 3.1 % instead of 1 %",
         key=("time_hour", "carrier", "flight"),
         key_source="task.key in mlops.yaml",
         old_rows=250_450,

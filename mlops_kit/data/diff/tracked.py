@@ -155,7 +155,7 @@ def read_tracked(root: Path, rev: str | None, blobs: BlobReader, *, label: str =
         rev is not None,
         root,
         tree,
-        _facts(files),
+        read_facts(files),
         inventory.problems,
         _ranks(inventory.stages),
         _declared_records(tree),
@@ -215,8 +215,8 @@ def is_listing(digest: str) -> bool:
     return digest.endswith(LISTING)
 
 
-def _facts(files: Mapping[str, bytes]) -> Facts:
-    """Read what is needed, and no more: a contract with a mistake elsewhere still says which columns are about persons."""
+def read_facts(files: Mapping[str, bytes]) -> Facts:
+    """Return what `files` (path -> content of schema.yaml, mlops.yaml, params.yaml) say; no more is read: a contract with a mistake elsewhere still says which columns are about persons."""
     task = _mapping(_mapping(_yaml(files, LIFECYCLE)).get("task"))
     schema = _yaml(files, SCHEMA)
     columns = _mapping(_mapping(schema).get("columns"))
