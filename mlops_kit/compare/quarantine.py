@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 NAME = "quarantine.parquet"
 WORDS = ("rule", "column", "value")
+PLACE = ("partition", "row", "reason")
+"""Columns that say where a row was and why it is none; they change when rows before it do."""
 MOST_ROWS = 1_000_000
 MOST_RULES = 30
 EXAMPLES = 3
@@ -57,7 +59,7 @@ def _by_rule(table: pa.Table | None) -> dict[tuple[str, str], list[Row]]:
     found: dict[tuple[str, str], list[Row]] = {}
     if table is None:
         return found
-    keys = [name for name in table.column_names if name not in WORDS]
+    keys = [name for name in table.column_names if name not in WORDS + PLACE]
     columns: list[list[Any]] = [table[name].to_pylist() for name in (*keys, *WORDS)]
     for *key, rule, column, value in zip(*columns, strict=True):
         named = tuple((name, _text(item)) for name, item in zip(keys, key, strict=True))

@@ -26,6 +26,7 @@ from mlops_kit.outside.git_proposal import (
 )
 from mlops_kit.project.acquire.model import AcquireOptions, AcquireReport, AcquireWatcher
 from mlops_kit.project.acquire.session import acquire_project
+from mlops_kit.project.arrivals import Arrivals, check_arrivals
 from mlops_kit.project.compare import compare_commits
 from mlops_kit.project.push import PushOptions, push_project
 from mlops_kit.report.data_text import data_lines, data_title
@@ -79,18 +80,20 @@ def prepare_proposal(
     goes_on = tip is not None and git.parents(root, tip) == [base]
     set_branch(root, BRANCH, tip if goes_on and tip else base)
     acquired = acquire_project(root, AcquireOptions(), watcher)
+    arrivals = check_arrivals(root, acquired)
+    code = acquired.exit_code or (ExitCode.OK if arrivals.fit else ExitCode.BAD_DATA)
     fresh = _records(root)
     (out / BUNDLE).unlink(missing_ok=True)
     if not fresh:
         made = compare_commits(root, base, "HEAD", data="summary")
-        return Prepared(_with_notes(made, acquired), "", acquired.exit_code)
+        return Prepared(_with_notes(made, acquired, arrivals), "", code)
     commit_paths(root, fresh, f"Acquire new data\n\n{TRAILER}", amend=goes_on)
     made = compare_commits(root, base, "HEAD")
     words = "\n".join(f"- {line}" for line in data_lines(made))
     sha = commit_paths(root, fresh, f"{data_title(made)}\n\n{words}\n\n{TRAILER}", amend=True)
     push_project(root, PushOptions(git=False))
     write_bundle(root, out / BUNDLE, base, BRANCH)
-    return Prepared(_with_notes(made, acquired), sha, acquired.exit_code)
+    return Prepared(_with_notes(made, acquired, arrivals), sha, code)
 
 
 def take_proposal(root: Path, folder: Path, variables: Mapping[str, str]) -> Proposal | None:
@@ -148,8 +151,9 @@ def _is_record(mode: str, path: str) -> bool:
     return mode == "100644" and (name in RECORDS or name.endswith(MANIFEST) or path == EVIDENCE)
 
 
-def _with_notes(made: Comparison, acquired: AcquireReport) -> Comparison:
-    notes = [f"{stage.stage}: {problem}" for stage in acquired.stages for problem in stage.problems]
+def _with_notes(made: Comparison, acquired: AcquireReport, arrivals: Arrivals) -> Comparison:
+    notes = [*arrivals.words]
+    notes += [f"{stage.stage}: {problem}" for stage in acquired.stages for problem in stage.problems]
     for stage in acquired.stages:
         names = ", ".join(old.partition for old, _ in stage.rewritten[:5])
         if names:

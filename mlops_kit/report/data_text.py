@@ -42,7 +42,9 @@ def data_lines(comparison: Comparison) -> tuple[str, ...]:
         return ()
     lines = [f"{folder}: {words}" for folder, words in _partition_words(section)]
     lines += [f"{table.path}: {_table_words(table)}" for table in section.tables if table.reason]
-    lines += [_quarantine_words(section.quarantine)] if section.quarantine else []
+    lines += (
+        [_quarantine_words(section.quarantine)] if section.quarantine and section.quarantine.rules else []
+    )
     lines += _profile_words(section) if not section.tables else []
     if len(lines) > MOST_LINES:
         lines[MOST_LINES - 1 :] = [f"and {len(lines) - MOST_LINES + 1} more that changed"]
@@ -70,7 +72,9 @@ def data_blocks(comparison: Comparison) -> tuple[Block, ...]:
 
 def _without_empty_columns(block: Block) -> Block:
     """Return a block without columns that are empty all along: they only take room from the others."""
-    shown = [index for index in range(len(block.columns)) if not index or any(row[index] for row in block.rows)]
+    shown = [
+        index for index in range(len(block.columns)) if not index or any(row[index] for row in block.rows)
+    ]
     return replace(
         block,
         columns=tuple(block.columns[index] for index in shown),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,16 @@ def test_quarantine_shows_no_value_about_a_person(tmp_path: Path) -> None:
     assert "SECRET" not in repr(made)
     assert all(example.key == () for rule in made.rules for example in rule.examples)
     assert [e.value for rule in made.rules for e in rule.examples if not e.hidden] == ["5"]
+
+
+def test_row_that_only_moved_in_its_file_is_the_same_row_in_quarantine(tmp_path: Path) -> None:
+    old, new = (quarantine(tmp_path / name, (1, "min 0", "age", "-1")) for name in ("old", "new"))
+    assert new.place is not None
+    moved = pq.read_table(new.place).append_column("row", pa.array([7]))
+    pq.write_table(moved, new.place)
+    made = compare_quarantine(old, replace(new, digest="other"), Hiding())
+    assert made is not None
+    assert (made.rules, made.others) == ((), 1)
 
 
 def test_quarantine_that_is_another_table_is_left_alone(tmp_path: Path) -> None:

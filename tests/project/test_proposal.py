@@ -14,7 +14,7 @@ from mlops_kit.project.acquire.model import AcquireOptions
 from mlops_kit.project.acquire.session import acquire_project
 from mlops_kit.project.proposal import BRANCH, BUNDLE, Prepared, Proposal, prepare_proposal, take_proposal
 from tests.support.acquiring import acquiring_project, arrive
-from tests.support.world import edit, git
+from tests.support.world import edit, git, run_kit
 
 pytestmark = pytest.mark.slow
 
@@ -27,7 +27,6 @@ class Two:
         self.seed = acquiring_project(
             folder / "seed", months=0, params=f"acquire: {{paths: ['{folder}/inbox/*.csv']}}\n"
         )
-        edit(self.seed / ".dvc/config", "../store", str(folder / "store"))
         arrive(folder, 1)
         acquire_project(self.seed, AcquireOptions())
         git(self.seed, "add", "-A")
@@ -189,3 +188,23 @@ def test_rewritten_month_is_told_and_what_is_new_comes_all_the_same(two: Two) ->
     assert made.code is ExitCode.REFUSED
     assert made.sha
     assert any("has rewritten 2013-01" in note for note in made.comparison.notes)
+
+
+def test_rows_that_break_the_contract_are_told_without_their_values(two: Two) -> None:
+    edit(two.seed / "mlops.yaml", "  count:", "  clean: {uses: clean.rules}\n  count:")
+    (two.seed / "schema.yaml").write_text(
+        "max_quarantine: 0.1\ncolumns:\n  id: {type: integer}\n  at: {type: timestamp}\n  y: {type: integer, max: 0, pii: true}\n"
+    )
+    (two.seed / "params.yaml").write_text((two.seed / "params.yaml").read_text() + "clean: {}\n")
+    run_kit("generate", cwd=two.seed)
+    git(two.seed, "add", "-A")
+    git(two.seed, "commit", "-qm", "A contract")
+    git(two.seed, "push", "-q", "origin", "main")
+    arrive(two.folder, 2)
+    made = two.prepare()
+    assert made.code is ExitCode.BAD_DATA
+    assert made.sha, "it is proposed all the same"
+    assert (
+        "data/raw, 2013-02: 1 of 3 rows break the contract: y: max 0 (1); schema.yaml allows 10 %"
+        in made.comparison.notes
+    )

@@ -24,7 +24,7 @@ class Box:
     """A forge with a project whose source is a folder outside of it."""
 
     def __init__(self, forge: Forge, folder: Path) -> None:
-        self.forge, self.folder, self.store = forge, folder, folder / "store"
+        self.forge, self.folder = forge, folder
         self.project = acquiring_project(
             folder / "project", months=0, params=f"acquire: {{paths: ['{folder}/inbox/*.csv']}}\n"
         )
@@ -33,7 +33,6 @@ class Box:
             "steps:",
             f"ci: {{install: 'true', command: {sys.executable} -m mlops_kit}}\nsteps:",
         )
-        edit(self.project / ".dvc/config", "../store", str(self.store))
         arrive(folder, 1)
         run_kit("generate", cwd=self.project)
         run_kit("acquire", cwd=self.project)
