@@ -17,6 +17,7 @@ from mlops_kit.errors import BadDataError
 if TYPE_CHECKING:
     import pyarrow as pa
 
+CAREFUL = 64 << 10  # bytes that are read record by record before the rest of a block is tried at once again
 LONGEST = 16 << 20  # bytes of one record: what is longer is a quote that nothing closes, or no table
 
 
@@ -132,24 +133,26 @@ class _Reader:
 
     def batches(self, schema: pa.Schema, tally: Tally) -> Iterator[pa.RecordBatch]:
         """Yield the rows that follow."""
-        done = False
-        while not done:
-            done = self.final
+        while True:
             batch = self._quick(schema, tally)
             if batch is not None:
                 yield batch
             if self.slow or len(self.block) - self.at > LONGEST:
+                before = self.at
                 yield from self._careful(schema, tally)
-            if not done:
-                self._more()
+                if before < self.at < len(self.block):
+                    continue
+            if self.final:
+                break
+            self._more()
         tally.judge()
 
     def _quick(self, schema: pa.Schema, tally: Tally) -> pa.RecordBatch | None:
         """Read as far as the quotes of the block stand where they should."""
-        block = self.block[self.at :] if self.at else self.block
         if self.dialect.escape:
             self.slow = True
             return None
+        block = self.block[self.at :] if self.at else self.block
         cut = cut_block(block, self.dialect, len(schema), final=self.final, encoding_rule=self.text.rule)
         for fault in cut.faults:
             tally.reject(self.line + fault.line, fault.rule, self._shown(block[fault.start : fault.end]))
@@ -162,9 +165,10 @@ class _Reader:
         return batch
 
     def _careful(self, schema: pa.Schema, tally: Tally) -> Iterator[pa.RecordBatch]:
-        """Read record by record to the end of the block."""
+        """Read record by record for a while, at most to the end of the block."""
         rows: list[list[bytes]] = []
-        while self.at < len(self.block):
+        until = min(self.at + CAREFUL, len(self.block))
+        while self.at < until:
             cells, after = read_record(self.block, self.at, self.dialect, final=self.final)
             if after < 0:
                 if len(self.block) - self.at <= LONGEST:

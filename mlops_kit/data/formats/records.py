@@ -1,7 +1,8 @@
 """Where the records of delimited text begin and end, and which of them are rows.
 
-Text whose quotes all stand where a cell begins or ends is cut with a few passes of NumPy over a block (`cut_block`). From the first quote
-that stands elsewhere, the rest of the block is read record by record (`read_record`), which knows what every character means. Both give
+Text whose quotes all stand where a cell begins or ends, amid a cell, or on lines where none begins a cell, is cut with a few passes of NumPy over a
+block (`cut_block`). From the first quote that stands elsewhere, text is read record by record (`read_record`), which knows what every
+character means, for a while. Both give
 the same rows: quotes inside of an unquoted cell are characters like others; text after a closing quote, and a quote that nothing closes,
 make the line that the record begins with no row, and reading goes on with the next line.
 """
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     Positions = np.ndarray[Any, np.dtype[np.int64]]
+    Signs = np.ndarray[Any, np.dtype[np.uint8]]
 
 
 @dataclass(frozen=True)
@@ -102,12 +104,13 @@ def cut_block(block: bytes, dialect: Dialect, width: int, *, final: bool, encodi
     import numpy as np
 
     signs = np.frombuffer(block, np.uint8)
-    quotes = np.flatnonzero(signs == dialect.quote[0]) if dialect.quote else np.zeros(0, np.int64)
-    limit = _first_stray(signs, quotes, dialect)
     lines = ends = line_ends(block, final=final)
+    quotes, limit = _quotes(signs, lines, dialect)
     cells = np.flatnonzero(signs == dialect.delimiter[0])
     if len(quotes):
-        inside = np.cumsum(signs == dialect.quote[0], dtype=np.uint8) & 1
+        marks = np.zeros(len(block), np.uint8)
+        marks[quotes] = 1
+        inside = np.cumsum(marks, dtype=np.uint8) & 1
         ends, cells = ends[inside[ends] == 0], cells[inside[cells] == 0]
     ends = ends[: np.searchsorted(ends, limit)]
     stray = limit < len(block)
@@ -158,14 +161,41 @@ def line_ends(block: bytes, *, final: bool) -> Positions:
     return np.sort(np.concatenate([feeds, returns[alone]])) if alone.any() else feeds
 
 
-def _first_stray(signs: np.ndarray[Any, Any], quotes: Positions, dialect: Dialect) -> int:
+def _quotes(signs: Signs, lines: Positions, dialect: Dialect) -> tuple[Positions, int]:
+    """Return the quotes that begin or end cells, and up to where that is certain: the length of the block, or the place of a quote that
+    neither does so nor is one of a pair."""
+    import numpy as np
+
+    if not dialect.quote:
+        return np.zeros(0, np.int64), len(signs)
+    every = np.flatnonzero(signs == dialect.quote[0])
+    borders = np.zeros(256, bool)
+    borders[[dialect.delimiter[0], ord("\r"), ord("\n")]] = True
+    limit = _first_stray(signs, every, borders)
+    if limit == len(signs):
+        return every, limit
+    # On a line where no cell begins with a quote, quotes are characters like others, and so is one amid other text; unless a cell is open.
+    before, after = signs[np.maximum(every - 1, 0)], signs[np.minimum(every + 1, len(signs) - 1)]
+    line = lines.searchsorted(every)
+    begins = np.zeros(len(lines) + 1, bool)
+    begins[line[borders[before] | (every == 0)]] = True
+    borders[dialect.quote[0]] = True
+    amid = ~(borders[before] | borders[after]) & (every > 0) & (every < len(signs) - 1)
+    borders[dialect.quote[0]] = False
+    meant, others = every[begins[line] & ~amid], every[~begins[line] | amid]
+    further = _first_stray(signs, meant, borders)
+    open_still = others[meant.searchsorted(others) % 2 == 1]
+    if len(open_still):
+        further = min(further, int(open_still[0]))
+    return (meant, further) if further > limit else (every, limit)
+
+
+def _first_stray(signs: Signs, quotes: Positions, borders: np.ndarray[Any, Any]) -> int:
     """Return the place of the first quote that neither begins nor ends a cell nor is one of a pair; the length when there is none."""
     import numpy as np
 
     if not len(quotes):
         return len(signs)
-    borders = np.zeros(256, bool)
-    borders[[dialect.delimiter[0], ord("\r"), ord("\n")]] = True
     opening, closing = quotes[0::2], quotes[1::2]
     good_open = borders[signs[np.maximum(opening - 1, 0)]] | (opening == 0)
     good_open[1:] |= opening[1:] == closing[: len(opening) - 1] + 1

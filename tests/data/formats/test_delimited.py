@@ -67,6 +67,8 @@ def test_every_line_becomes_a_row_or_a_reject_however_it_is_cut(
         patch.setattr(encodings, "BLOCK", block)
         assert load(path, ANY) == whole
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(delimited, "CAREFUL", block)
+        assert load(path, ANY) == whole
         patch.setattr(delimited, "cut_block", _never)
         assert load(path, ANY) == whole
     rows, rejects = whole
