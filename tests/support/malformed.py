@@ -122,6 +122,7 @@ def _quotes() -> Iterator[Malformed]:
     yield _csv("a quote that nothing closes", HEAD + a + f'{two}"x\n' + c + d, rows=3, rejects=((3, "open quote"),))
     yield _csv("an open quote before much", HEAD + a + f'{two}"x\n' + c * 3 + d * 10_000, rows=10_004, rejects=((3, "open quote"),), quarantined=("unique key",) * 10_001)
     yield _csv("an open quote in the header", 'id,"when,n,c\n' + a + b, refused="open quote in the header")
+    yield _csv("an open quote in the header, before much", 'id,"when,n,c\n' + a * 80_000, refused="open quote in the header")
     yield _csv("backslashes before quotes", HEAD + f'{two}"a\\"b"\n', rows=1, options=FormatOptions(escape="\\"), cells=(("c", 'a"b'),))
     yield _csv("single quotes", HEAD + f"{two}'a,b'\n", rows=1, options=FormatOptions(quote="'"), cells=(("c", "a,b"),))
     yield _csv("quotes without a meaning", HEAD + f'{two}"x\n', rows=1, options=FormatOptions(quote=""), cells=(("c", '"x'),))

@@ -93,6 +93,9 @@ class _Reader:
         where = self.line
         cells, after = read_record(self.block, self.at, self.dialect, final=self.final)
         while after < 0:
+            if len(self.block) - self.at > LONGEST:
+                cells, after = "open quote", self._next_line()
+                break
             self._more()
             cells, after = read_record(self.block, self.at, self.dialect, final=self.final)
         raw = self.block[self.at : after]
