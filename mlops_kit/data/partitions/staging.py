@@ -21,6 +21,16 @@ _FINISHED = "finished.json"
 
 
 @dataclass(frozen=True)
+class FinishedPiece:
+    """What a piece has become."""
+
+    parts: tuple[WrittenPart, ...]
+    """Its partitions, by name."""
+    origin: str = ""
+    """Identity of what was really fetched; that of the offer when empty."""
+
+
+@dataclass(frozen=True)
 class Piece:
     """The folders of one offer."""
 
@@ -43,23 +53,23 @@ class Piece:
         shutil.rmtree(self.ready, ignore_errors=True)
         self.ready.mkdir()
 
-    def finish(self, parts: Iterable[WrittenPart]) -> None:
+    def finish(self, done: FinishedPiece) -> None:
         """Say that its partitions are whole; what was fetched is no longer needed. Raises OSError."""
-        text = json.dumps([asdict(part) for part in parts])
-        replace_text(self.folder / _FINISHED, text, durable=True)
+        replace_text(self.folder / _FINISHED, json.dumps(asdict(done)), durable=True)
         shutil.rmtree(self.incoming, ignore_errors=True)
 
-    def finished(self) -> tuple[WrittenPart, ...] | None:
+    def finished(self) -> FinishedPiece | None:
         """Return its partitions if they are whole and here, else None."""
         try:
-            parts = [WrittenPart(**part) for part in json.loads((self.folder / _FINISHED).read_bytes())]
-        except (OSError, ValueError, TypeError):
+            value = json.loads((self.folder / _FINISHED).read_bytes())
+            parts = tuple(WrittenPart(**part) for part in value["parts"])
+        except (OSError, ValueError, TypeError, KeyError):
             return None
         here = all((self.ready / name).is_file() for part in parts for name, _ in part.files())
         sizes = here and all(
             (self.ready / f"{part.name}.parquet").stat().st_size == part.bytes for part in parts
         )
-        return tuple(parts) if sizes else None
+        return FinishedPiece(parts, str(value.get("origin", ""))) if sizes else None
 
     def remove(self) -> None:
         """Remove all of it."""
@@ -73,7 +83,7 @@ class Staging:
         self.folder = root / WORKPLACE / "acquire" / stage
 
     def piece(self, offer: Offer, version: str) -> Piece:
-        """Return the folders of an offer; another identity, range, query or `version` (of the writer) has others.
+        """Return the folders of an offer; another identity, range, query or `version` (of the writer and its settings) has others.
 
         An offer without an identity of its content starts afresh, unless it is a closed range of cursor values whose fetch goes on.
         """

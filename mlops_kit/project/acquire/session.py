@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -25,7 +26,7 @@ from mlops_kit.data.partitions.planner import (
     plan_fetch,
 )
 from mlops_kit.data.partitions.source import Source, State
-from mlops_kit.data.partitions.staging import Piece, Staging
+from mlops_kit.data.partitions.staging import FinishedPiece, Piece, Staging
 from mlops_kit.data.partitions.writing import WrittenPart, write_parts
 from mlops_kit.errors import OutsideError, UsageError
 from mlops_kit.outside.file_lock import Holder
@@ -34,6 +35,7 @@ from mlops_kit.project.acquire.judge import judge_arrivals
 from mlops_kit.project.acquire.model import AcquireOptions, AcquireReport, AcquireWatcher, StageReport
 from mlops_kit.project.acquire.publish import check_folder, publish
 from mlops_kit.project.acquire.stages import AcquireStage, find_acquire_stages, make_source, parting
+from mlops_kit.spec.load import read_params
 
 
 def acquire_project(
@@ -143,8 +145,8 @@ class _Session:
         gathered = _Gathered(dict(self._lines), gone=list(plan.gone))
         for number, planned in enumerate(plan.to_fetch, start=1):
             piece = pieces[planned.offer.name]
-            parts = self._fetch(planned, piece, number, len(plan.to_fetch))
-            self._take(planned, piece, parts, gathered, lost)
+            done = self._fetch(planned, piece, number, len(plan.to_fetch))
+            self._take(planned, piece, done, gathered, lost)
         self._heard.finished(self._stage.name)
         return self._finish(plan, gathered, pieces)
 
@@ -172,9 +174,10 @@ class _Session:
         )
 
     def _piece(self, planned: PlannedOffer) -> Piece:
-        return self._staging.piece(planned.offer, f"{__version__} {self._stage.contract.version}")
+        settings = json.dumps(read_params(self._root).get(self._stage.name), default=str, sort_keys=True)
+        return self._staging.piece(planned.offer, f"{__version__} {self._stage.contract.version} {settings}")
 
-    def _fetch(self, planned: PlannedOffer, piece: Piece, number: int, count: int) -> tuple[WrittenPart, ...]:
+    def _fetch(self, planned: PlannedOffer, piece: Piece, number: int, count: int) -> FinishedPiece:
         offer = planned.offer
         if (finished := piece.finished()) is not None:
             return finished
@@ -191,19 +194,22 @@ class _Session:
             raise OutsideError(
                 f"{offer.source} changed while it was read", fix="the same command again, when it is whole"
             )
-        piece.finish(parts)
-        return parts
+        done = FinishedPiece(parts, fetched.origin)
+        piece.finish(done)
+        return done
 
     def _take(
         self,
         planned: PlannedOffer,
         piece: Piece,
-        parts: Sequence[WrittenPart],
+        done: FinishedPiece,
         gathered: _Gathered,
         lost: frozenset[str],
     ) -> None:
         """Sort the partitions of one piece into what they come to."""
-        judged = [(self._line(planned, part), part) for part in parts if self._wanted(part.name)]
+        judged = [
+            (self._line(planned, part, done.origin), part) for part in done.parts if self._wanted(part.name)
+        ]
         outcomes = {
             line.partition: judge_partition(line, self._lines.get(line.partition), self._accepted())
             for line, _ in judged
@@ -230,7 +236,7 @@ class _Session:
                 gathered.added.append(line)
             gathered.fresh.update({name: piece.ready / name for name, _ in part.files()})
         if self._parted is not None and planned.standing is Standing.CHANGED:
-            gathered.gone += self._vanished(planned, parts)
+            gathered.gone += self._vanished(planned, done.parts)
 
     def _vanished(self, planned: PlannedOffer, parts: Sequence[WrittenPart]) -> list[PartitionLine]:
         """Return the periods that a piece no longer has rows of."""
@@ -250,7 +256,7 @@ class _Session:
         prefix = f"{self._stage.name}:"
         return frozenset(name.removeprefix(prefix) for name in self._options.accept if name in self.names())
 
-    def _line(self, planned: PlannedOffer, part: WrittenPart) -> PartitionLine:
+    def _line(self, planned: PlannedOffer, part: WrittenPart, origin: str) -> PartitionLine:
         offer = planned.offer
         return PartitionLine(
             part.name,
@@ -265,7 +271,7 @@ class _Session:
             offer.cursor_column,
             offer.cursor_from,
             offer.cursor_to,
-            offer.origin,
+            origin or offer.origin,
             part.rejected,
             part.rejects_md5,
             part.rejects_bytes,

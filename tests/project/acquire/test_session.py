@@ -256,7 +256,8 @@ def test_row_bounds_and_freshness_of_the_contract_are_judged(project: Path) -> N
     )
     (project / "params.yaml").write_text((project / "params.yaml").read_text() + "clean: {}\n")
     (project / "schema.yaml").write_text(
-        "columns: {id: {type: integer, role: key}}\nrows: {min: 7}\nfreshness: {column: at, max_age_days: 2}\n"
+        "columns: {id: {type: integer, role: key}, at: {type: timestamp}}\n"
+        "rows: {min: 7}\nfreshness: {column: at, max_age_days: 2}\n"
     )
     report = acquire(project)
     assert report.exit_code is ExitCode.BAD_DATA
@@ -322,3 +323,16 @@ def test_partitions_are_links_where_dvc_is_told_to_link(project: Path, links: st
     assert len(here) == 3
     assert all(path.is_symlink() or path.stat().st_nlink == 2 for path in here)
     assert not acquire(project).stages[0].recorded
+
+
+def test_identity_of_what_was_really_fetched_is_recorded(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dataclasses import replace
+
+    from mlops_kit.data.partitions.local import LocalFiles
+
+    fetch = LocalFiles.fetch
+    monkeypatch.setattr(LocalFiles, "fetch", lambda *args: replace(fetch(*args), origin="etag:new"))
+    acquire(project)
+    assert {line.origin for line in lines(project).values()} == {"etag:new"}
