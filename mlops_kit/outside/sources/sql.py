@@ -50,21 +50,20 @@ def measure(
 
 def _measure(opened: Session, after: str, upto: str, hold_back: float) -> Extent:
     if opened.cursor is None:
-        return Extent(int(opened.scalar("count(*)")))
-    name, newest = opened.cursor.name, f"max({opened.cursor.order})"
-    if lost := opened.scalar("count(*)", f"{opened.cursor.order} IS NULL"):
+        return Extent(int(opened.scalars(["count(*)"], "", {})[0]))
+    name, column = opened.cursor.name, opened.cursor.order
+    asked = [f"max({column})", f"count({column})", "count(*)"]
+    where, values = opened.above(after, upto)
+    largest, rows, all_rows = opened.scalars(asked, f"{where} OR {column} IS NULL" if where else "", values)
+    if lost := int(all_rows) - int(rows):
         raise BadDataError(
             f"{opened.database}: {lost:,} rows have no value in the cursor column `{name}`",
             fix="leave them out in `query`, or take another column as cursor",
         )
-    largest = opened.scalar(newest, *opened.above(after, upto))
     if largest is not None and hold_back:
         limit = kinds.cursor_text(kinds.earlier(largest, hold_back), name)
-        largest = opened.scalar(newest, *opened.above(after, limit))
-    if largest is None:
-        return Extent(0)
-    text = kinds.cursor_text(largest, name)
-    return Extent(int(opened.scalar("count(*)", *opened.above(after, text))), text)
+        largest, rows, _ = opened.scalars(asked, *opened.above(after, limit))
+    return Extent(0) if largest is None else Extent(int(rows), kinds.cursor_text(largest, name))
 
 
 def count_ranges(
@@ -81,7 +80,7 @@ def count_ranges(
                 where, own = opened.above(after, upto, tag=str(number))
                 selects.append(f"sum(CASE WHEN {where or '1 = 1'} THEN 1 ELSE 0 END)")
                 values |= own
-            found += [int(value or 0) for value in opened.scalars(selects, values)]
+            found += [int(value or 0) for value in opened.scalars(selects, "", values)]
         return found
 
     return _persist(database, count, patience or Patience()) if ranges else []

@@ -73,17 +73,11 @@ class Session:
     cursor: SqlColumn | None
     """The cursor column; None when the table is read whole."""
 
-    def scalar(self, select: str, where: str = "", values: Mapping[str, Any] | None = None) -> Any:
-        """Return the one value of `SELECT <select> FROM ... WHERE <where>`."""
+    def scalars(self, selects: Sequence[str], where: str, values: Mapping[str, Any]) -> Sequence[Any]:
+        """Return the one row of `SELECT <selects> FROM ... WHERE <where>`."""
         from sqlalchemy import text
 
-        return self.connection.execute(text(self._statement(select, where)), dict(values or {})).scalar()
-
-    def scalars(self, selects: Sequence[str], values: Mapping[str, Any]) -> Sequence[Any]:
-        """Return the one row of `SELECT <selects> FROM ...`."""
-        from sqlalchemy import text
-
-        row = self.connection.execute(text(self._statement(", ".join(selects), "")), dict(values)).one()
+        row = self.connection.execute(text(self._statement(", ".join(selects), where)), dict(values)).one()
         return list(row)
 
     def above(
@@ -301,13 +295,14 @@ def _cursor(database: Database, columns: Sequence[SqlColumn]) -> SqlColumn | Non
 
 def _postgres_words(connection: Connection, database: Database, described: Sequence[Any]) -> dict[str, str]:
     """Return column -> type, from the identifiers of types; `text` alone is text for PostgreSQL as well, `text ...` is cast to it there."""
+    # Some drivers know the digits of a query's NUMERIC and some do not; the bytes of a partition must not depend on the driver.
     declared = _reflected_words(connection, database, described) if database.table else {}
     words = {}
-    for name, identifier, *_, precision, scale, _null in (tuple(column[:7]) for column in described):
+    for name, identifier in (tuple(column[:2]) for column in described):
         if identifier in kinds.POSTGRES_TEXTS:
             words[name] = kinds.TEXT
         elif identifier == kinds.POSTGRES_NUMERIC:
-            found = declared.get(name, kinds.decimal_word(precision, scale))
+            found = declared.get(name, kinds.TEXT)
             words[name] = "text numeric" if found == kinds.TEXT else found
         else:
             words[name] = kinds.POSTGRES.get(identifier, "text other")
