@@ -98,7 +98,7 @@ calibration: $(BIN)/.ready
 stability: $(BIN)/.ready
 	$(BIN)/python benchmarks/stability.py
 
-# Hit by signals and a failing disk at 300 points of run, push and pull, and 20 random interleavings. About half an hour; needs strace.
+# Hit by signals and a failing disk at 300 points of run, push, pull and acquire, and 20 random interleavings. About half an hour; needs strace.
 faults: $(BIN)/.ready
 	$(BIN)/python -m tests.support.crash --points 300
 	$(BIN)/python -m tests.support.crash --mixed 20

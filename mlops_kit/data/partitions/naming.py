@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from urllib.parse import unquote
-
 from mlops_kit.data.formats.options import ARCHIVES, ENDINGS, PACKED, FormatOptions
 from mlops_kit.data.partitions.source import partition_name
+from mlops_kit.outside.sources.http import last_part
 
 _KINDS = {
     "text/csv": ".csv", "text/tab-separated-values": ".tsv", "application/x-ndjson": ".jsonl", "application/jsonl": ".jsonl",
@@ -26,7 +25,7 @@ def stem(name: str) -> str:
 
 def address_name(url: str) -> str:
     """Return the name of the partition that the file at a web address becomes: that of the file, else the last part of its path."""
-    return partition_name(stem(_last(url)))
+    return partition_name(stem(last_part(url) or "all"))
 
 
 def file_name(url: str, kind: str, encoding: str, options: FormatOptions | None) -> str:
@@ -34,14 +33,9 @@ def file_name(url: str, kind: str, encoding: str, options: FormatOptions | None)
 
     `encoding` is how the server has packed it on top of that. An unknown encoding stays in the name, so that reading says so.
     """
-    name = partition_name(_last(url))
+    name = partition_name(last_part(url) or "all")
     known = name.lower().endswith((*ENDINGS, *PACKED, *ARCHIVES))
     if not known and not (options and options.type):
         name += _KINDS.get(kind, "")
     packing = _UNPACKED.get(encoding, f".{partition_name(encoding)}") if encoding else ""
     return name if not packing or name.lower().endswith((packing, ".tgz")) else name + packing
-
-
-def _last(url: str) -> str:
-    path = url.partition("://")[2].partition("?")[0].partition("#")[0].rstrip("/")
-    return unquote(path.rpartition("/")[2]) or "all"

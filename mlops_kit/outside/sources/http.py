@@ -20,7 +20,7 @@ from email.message import Message
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 from mlops_kit.errors import OutsideError, UsageError
 from mlops_kit.outside.sources.disk import appending, disk
@@ -132,8 +132,17 @@ def ask(address: WebAddress, known: str = "", patience: Patience | None = None) 
 
 def ask_all(asked: Sequence[tuple[WebAddress, str]]) -> list[WebContent | None]:
     """Return what `ask` says about each address and known identity, a few at a time."""
-    with ThreadPoolExecutor(max_workers=SIDE_BY_SIDE) as crowd:
+    crowd = ThreadPoolExecutor(max_workers=SIDE_BY_SIDE)
+    try:
         return list(crowd.map(lambda one: ask(*one), asked))
+    finally:
+        crowd.shutdown(cancel_futures=True)  # the first that fails is the end of all
+
+
+def last_part(url: str) -> str:
+    """Return the last part of the path of an address, decoded; empty when there is no path."""
+    path = url.partition("://")[2].partition("?")[0].partition("#")[0].rstrip("/")
+    return unquote(path.rpartition("/")[2]) if "/" in path else ""
 
 
 def download(
@@ -275,7 +284,6 @@ class _Staying(urllib.request.HTTPRedirectHandler):
 
 def _basic(user: str) -> str:
     import base64
-    from urllib.parse import unquote
 
     name, _, password = user.partition(":")
     return "Basic " + base64.b64encode(f"{unquote(name)}:{unquote(password)}".encode()).decode()

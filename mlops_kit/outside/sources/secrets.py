@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping
-from urllib.parse import parse_qsl, quote_plus, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
 from mlops_kit.errors import UsageError
 
@@ -80,4 +80,4 @@ def secrets_of(template: str, environment: Mapping[str, str] | None = None) -> t
 
 
 def _spellings(secret: str) -> tuple[str, ...]:
-    return (secret, unquote(secret), quote_plus(secret))
+    return (secret, unquote(secret), quote(secret), quote(secret, safe=""), quote_plus(secret))
