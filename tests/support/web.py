@@ -24,6 +24,8 @@ class Behaviour:
     """Path -> content."""
     drop_after: int | None = None
     """Bytes of a body after which each connection is reset; None never."""
+    drop_once: int | None = None
+    """Bytes of a body after which the next connection is reset, and only that one."""
     statuses: list[int] = field(default_factory=list)
     """Answers to give first, one for each request."""
     etags: str = "strong"
@@ -103,7 +105,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if not body:
             return
-        limit = self.behaviour.drop_after
+        once, self.behaviour.drop_once = self.behaviour.drop_once, None
+        limit = self.behaviour.drop_after if once is None else once
         part = content if limit is None else content[:limit]
         self.wfile.write(part)
         self.behaviour.sent += len(part)

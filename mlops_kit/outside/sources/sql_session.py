@@ -222,9 +222,8 @@ def _sqlite(database: Database, name: str | None) -> sqlite3.Connection:
     path = database.root / (name or "")
     if not name or not path.is_file():
         raise BadDataError(f"{database}: no such file", fix="sqlite:///path/in/the/project.db")
-    connection = sqlite3.connect(
-        f"file:{quote(path.resolve().as_posix())}?mode=ro", uri=True, check_same_thread=False
-    )
+    address = quote(path.resolve().as_posix(), safe="/:")
+    connection = sqlite3.connect(f"file:{address}?mode=ro", uri=True, check_same_thread=False)
     connection.text_factory = lambda content: content.decode("utf-8", "backslashreplace")
     return connection
 

@@ -50,6 +50,17 @@ def test_download_ends_right_when_every_chunk_drops(
         assert behaviour.sent == len(CONTENT)
 
 
+def test_download_ends_right_wherever_its_connection_drops(
+    server: tuple[Behaviour, str], tmp_path: Path
+) -> None:
+    behaviour, address = server
+    for at in range(0, len(CONTENT), 16_384):
+        behaviour.drop_once = at
+        download(WebAddress(f"{address}/flights.csv"), tmp_path / "x", patience=hurried())
+        assert (tmp_path / "x").read_bytes() == CONTENT
+    assert behaviour.sent == len(CONTENT) * len(range(0, len(CONTENT), 16_384))
+
+
 @pytest.mark.parametrize(("etags", "modified"), [("weak", False), ("none", False)])
 def test_download_starts_over_without_a_strong_validator(
     server: tuple[Behaviour, str], tmp_path: Path, etags: str, modified: bool
