@@ -58,6 +58,8 @@ class Contract:
     """Column of the relation -> its DuckDB type."""
     casts: tuple[Cast, ...]
     """For each column of the schema, in its order."""
+    trusted: tuple[str, ...]
+    """For each column a condition over r0, r1 ... that is true only where a good row has the value that `Cast.quick` says."""
     plain: tuple[str, ...]
     """For each column a condition over r0, r1 ... that is true only where the row breaks no rule of the column: most rows, told quickly."""
     rules: tuple[Rule, ...]
@@ -84,7 +86,7 @@ class Contract:
             return cast.quick
         if cast.plain == "false":
             return cast.inline
-        return f"CASE WHEN {self.plain[number]} THEN {cast.quick} ELSE {cast.inline} END"
+        return f"CASE WHEN {self.trusted[number]} THEN {cast.quick} ELSE {cast.inline} END"
 
     def cast_rows(self, relation: str, where: str = "true") -> str:
         """Return the query over `relation` (a table, or what stands after FROM) with `__row`, r0 ... (raw), t0 ... and c0 ... (cast).
@@ -126,6 +128,7 @@ def compile_contract(
             f"schema.yaml lacks columns of task.key: {', '.join(unknown)}", fix="add them under `columns:`"
         )
     casts = []
+    trusted: list[str] = []
     plain: list[str] = []
     rules: list[Rule] = []
     for number, name in enumerate(wanted):
@@ -134,9 +137,12 @@ def compile_contract(
         checks = _checks(name, column, tables or {})
         casts.append(cast)
         rules += _rules(name, number, column, checks, sure=cast.sure)
-        plain.append(_plain(f"r{number}", column, cast, checks))
+        trusted.append(_trusted(f"r{number}", column, cast))
+        plain.append(_plain(column, cast, trusted[-1], checks))
     sets = _set_rules(schema, key)
-    return Contract(schema, key, dict(stored), tuple(casts), tuple(plain), tuple(rules), tuple(sets))
+    return Contract(
+        schema, key, dict(stored), tuple(casts), tuple(trusted), tuple(plain), tuple(rules), tuple(sets)
+    )
 
 
 def stored_columns(duck: Duck, relation: str) -> dict[str, str]:
@@ -180,15 +186,31 @@ def _rules(
     return found + [Rule(name, words, check(value)) for words, check in checks]
 
 
-def _plain(raw: str, column: Column, cast: Cast, checks: list[tuple[str, Check]]) -> str:
-    """Return `Contract.plain` of a column. Allowed values and patterns say by themselves that a text needs no trimming."""
-    own = column.type == "string" and cast.quick == raw
-    proper = own and column.values and not any(map(_needs_trimming, column.values))
-    closed = own and column.pattern is not None and is_closed(column.pattern)
-    conditions = [f"{raw} IS NOT NULL" if proper or closed else f"({cast.plain})"]
-    conditions += [f"NOT ({check(cast.quick)})" for _, check in checks]
-    holds = " AND ".join(conditions)
-    return f"({raw} IS NULL OR ({holds}))" if column.nullable else f"({holds})"
+def _trusted(raw: str, column: Column, cast: Cast) -> str:
+    """Return `Contract.trusted` of a column. Allowed values and patterns can say by themselves that a text needs no trimming."""
+    condition = cast.plain
+    if column.type == "string" and cast.quick == raw:
+        if column.values and not any(map(_needs_trimming, column.values)):
+            condition = f"list_contains([{', '.join(map(literal, column.values))}], {raw})"
+        elif column.pattern is not None and is_closed(column.pattern):
+            condition = f"regexp_full_match({raw}, {literal(column.pattern)})"
+    return f"({raw} IS NULL OR ({condition}))"
+
+
+def _plain(column: Column, cast: Cast, trusted: str, checks: list[tuple[str, Check]]) -> str:
+    """Return `Contract.plain` of a column; both bounds are compared at once, because each mention of a value casts it again."""
+    conditions = [] if column.nullable else [f"{cast.quick} IS NOT NULL"]
+    conditions.append(trusted)
+    rest = checks
+    if column.min is not None and column.max is not None:
+        between = f"{cast.quick} BETWEEN {_bound(column.min)} AND {_bound(column.max)}"
+        conditions.append(f"({cast.quick} IS NULL OR {between})" if column.nullable else between)
+        rest = checks[2:]
+    conditions += [
+        f"coalesce(NOT ({check(cast.quick)}), true)" if column.nullable else f"NOT ({check(cast.quick)})"
+        for _, check in rest
+    ]
+    return f"({' AND '.join(conditions)})"
 
 
 def _needs_trimming(value: str) -> bool:
