@@ -11,7 +11,7 @@ from mlops_kit.artifacts.columns import MISSING_WORDS
 from mlops_kit.artifacts.duck import literal, quoted
 from mlops_kit.artifacts.tables import TableFiles
 from mlops_kit.data.contract.casts import Cast, cast_sql, is_closed, sql_type
-from mlops_kit.errors import BadDataError
+from mlops_kit.errors import BadDataError, SpecError
 from mlops_kit.spec.model import Column, ColumnType, Schema
 
 if TYPE_CHECKING:
@@ -227,6 +227,7 @@ def _checks(name: str, column: Column, tables: Mapping[str, str]) -> list[tuple[
         allowed = ", ".join(f"CAST({literal(item)} AS {sql_type(column.type)})" for item in column.values)
         found.append(("allowed values", lambda value: f"NOT list_contains([{allowed}], {value})"))
     if column.pattern is not None:
+        _check_re2(name, column.pattern)
         found.append((f"pattern {column.pattern}", _mismatch(column.pattern, column.type)))
     if column.references is not None:
         found.append((f"references {column.references}", _after(_unknown(name, column, tables))))
@@ -235,6 +236,20 @@ def _checks(name: str, column: Column, tables: Mapping[str, str]) -> list[tuple[
 
 def _after(condition: str) -> Check:
     return lambda value: f"{value} {condition}"
+
+
+def _check_re2(name: str, pattern: str) -> None:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    try:
+        pc.match_substring_regex(pa.array([""]), f"^(?:{pattern})$")
+    except pa.ArrowInvalid as error:
+        raise SpecError(
+            f"`columns.{name}.pattern` cannot be used: {str(error).splitlines()[0]}",
+            where="schema.yaml",
+            fix="write it in the syntax of RE2",
+        ) from None
 
 
 def _mismatch(pattern: str, kind: ColumnType) -> Check:
@@ -252,8 +267,8 @@ def _unknown(name: str, column: Column, tables: Mapping[str, str]) -> str:
             f"column `{name}` references `{column.references}`, but there is no table `{table}` here",
             fix=f"make data/{table}.parquet, or remove `references` from schema.yaml",
         )
-    known = f"CAST({quoted(foreign)} AS {sql_type(column.type)})"
-    return f"NOT IN (SELECT {known} FROM {tables[table]} WHERE {quoted(foreign)} IS NOT NULL)"
+    known = f"TRY_CAST({quoted(foreign)} AS {sql_type(column.type)})"
+    return f"NOT IN (SELECT {known} FROM {tables[table]} WHERE {known} IS NOT NULL)"
 
 
 def _set_rules(schema: Schema, key: tuple[str, ...]) -> list[SetRule]:

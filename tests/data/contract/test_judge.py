@@ -10,7 +10,7 @@ from mlops_kit.artifacts.duck import open_duck
 from mlops_kit.artifacts.tables import TableFiles
 from mlops_kit.data.contract.judge import Judged, judge
 from mlops_kit.data.contract.rules import compile_contract, numbered, stored_columns
-from mlops_kit.errors import BadDataError
+from mlops_kit.errors import BadDataError, SpecError
 from mlops_kit.spec.model import Column, Schema
 
 
@@ -95,3 +95,28 @@ def test_judge_of_hostile_column_names_judges_them(tmp_path: Path) -> None:
     good, bad, _ = judged(tmp_path, {name: [1, 2] for name in names}, schema, ('a"b',))
     assert good == [(1,) * 6]
     assert bad == [("2", "max 1", 'a"b', "2")]
+
+
+def test_judge_of_nan_in_parquet_takes_it_for_missing(tmp_path: Path) -> None:
+    schema = {
+        "x": Column("number", nullable=False, min=0),
+        "y": Column("number", max=5),
+        "z": Column("integer"),
+    }
+    data = {"x": [1.0, float("nan"), 2.0], "y": [float("nan"), 1.0, 6.0], "z": [1.0, 2.0, float("nan")]}
+    good, bad, _ = judged(tmp_path, data, schema)
+    assert good == [(1.0, None, 1)]
+    assert [row[:2] for row in bad] == [("max 5", "y"), ("not missing", "x")]
+
+
+def test_judge_of_references_to_a_table_of_texts_leaves_out_what_is_no_value(tmp_path: Path) -> None:
+    tables = {"planes": "(VALUES ('1'), ('x'), (NULL)) p(id)"}
+    schema = {"f": Column("integer", references="planes.id")}
+    good, bad, _ = judged(tmp_path, {"f": [1, 2, None]}, schema, tables=tables)
+    assert good == [(1,), (None,)]
+    assert bad == [("references planes.id", "f", "2")]
+
+
+def test_compile_contract_with_a_pattern_that_re2_does_not_have_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="pattern"):
+        judged(tmp_path, {"a": ["x"]}, {"a": Column("string", pattern="a{5000}")})
