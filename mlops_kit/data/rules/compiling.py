@@ -189,7 +189,7 @@ def _deduplicate(flow: Flow, rule: model.Declared, what: model.Deduplicate) -> F
     how = f"{what.keep} by {what.order_by}" if what.order_by else what.keep
     value = shown_sql(quoted(what.by[0]), flow.columns[what.by[0]])
     fault = Fault(lost, f"deduplicate by {', '.join(what.by)}, keep {how}", what.by[0], value, aside=True)
-    return flow.change(rule, {}, faults=[fault], touched=lost)
+    return replace(flow.change(rule, {}, faults=[fault], touched=lost), light=True)
 
 
 def _apply(flow: Flow, rule: model.Declared, what: model.Apply) -> Flow:
@@ -211,7 +211,12 @@ def _apply(flow: Flow, rule: model.Declared, what: model.Apply) -> Flow:
             f" FROM ({flow.query}) WHERE {BAD} IS NULL AND {ROW} NOT IN (SELECT {ROW} FROM {called.relation})"
         )
     return replace(
-        flow, query=kept, columns=called.columns, done=(*flow.done, rule), aside=(*flow.aside, *aside)
+        flow,
+        query=kept,
+        light=True,
+        columns=called.columns,
+        done=(*flow.done, rule),
+        aside=(*flow.aside, *aside),
     )
 
 

@@ -59,6 +59,8 @@ class Flow:
     """The rules that the rows went through."""
     aside: tuple[str, ...] = ()
     """Queries of rows that were taken out of the flow, with ROW and BAD and their columns as texts."""
+    light: bool = False
+    """Whether the query reads scratch files and computes next to nothing, so that running it again is cheaper than another file."""
     names: count[int] = field(default_factory=count)
     """Numbers for names of scratch files and tables."""
 
@@ -84,7 +86,7 @@ class Flow:
             f" FROM ({self.query})"
         )
         types = {name: new[name][1] if name in new else self.columns[name] for name in names}
-        return replace(self, query=query, columns=types, done=(*self.done, rule))
+        return replace(self, query=query, columns=types, done=(*self.done, rule), light=False)
 
     def with_cells(self, cells: Mapping[str, str]) -> Flow:
         """Return the rows with more cells that the next `change` uses and leaves out: name -> SQL expression, each computed once."""
@@ -93,7 +95,9 @@ class Flow:
 
     def stored(self) -> Flow:
         """Return the same rows, computed once into a scratch file that lives as long as the database."""
-        return replace(self, query=f"SELECT * FROM {self.store(self.query)}")
+        return (
+            self if self.light else replace(self, query=f"SELECT * FROM {self.store(self.query)}", light=True)
+        )
 
     def store(self, query: str) -> str:
         """Run a query into a scratch file; return what stands after FROM to read it."""
