@@ -79,10 +79,8 @@ def _fill(flow: Flow, rule: model.Declared, what: model.Fill) -> Flow:
     new = {}
     for name, value in what.columns.items():
         kind = flow.columns[name]
-        # In a text an empty cell, or a word such as NA, is a missing value as well.
-        cell = _present(name) if kind == "VARCHAR" else quoted(name)
         new[name] = (
-            f"CASE WHEN {cell} IS NULL THEN {_typed_literal(flow, value, name, rule)} ELSE {quoted(name)} END",
+            f"CASE WHEN {_present(flow, name)} IS NULL THEN {_typed_literal(flow, value, name, rule)} ELSE {quoted(name)} END",
             kind,
         )
     return _changed(flow, rule, new)
@@ -96,10 +94,11 @@ def _clip(flow: Flow, rule: model.Declared, what: model.Clip) -> Flow:
         if bounds.min is not None and bounds.max is not None and bounds.min > bounds.max:
             raise SpecError(f"`{name}`: min {bounds.min:g} is above max {bounds.max:g}", where=rule.where)
         kind, cell = flow.columns[name], quoted(name)
+        known = f"{_present(flow, name)} IS NOT NULL"  # NaN is above every number for DuckDB
         for sign, bound in (("<", bounds.min), (">", bounds.max)):
             if bound is not None:
                 limit = _typed_literal(flow, int(bound) if bound.is_integer() else bound, name, rule)
-                cell = f"CASE WHEN {cell} {sign} {limit} THEN {limit} ELSE {cell} END"
+                cell = f"CASE WHEN {known} AND {cell} {sign} {limit} THEN {limit} ELSE {cell} END"
         new[name] = (cell, kind)
     return _changed(flow, rule, new)
 
@@ -120,7 +119,7 @@ def _parse_number(flow: Flow, rule: model.Declared, what: model.ParseNumber) -> 
     readings = {}
     for name in _texts(flow, what.columns):
         value, kind = parse_number(quoted(_text(name)), what, where=rule.where)
-        readings[name] = _Reading(_present(name), value, kind, f"{what.type} ({what.locale})")
+        readings[name] = _Reading(_present(flow, name), value, kind, f"{what.type} ({what.locale})")
     return _read(flow, rule, readings)
 
 
@@ -134,7 +133,7 @@ def _parse_time(flow: Flow, rule: model.Declared, what: model.ParseTime) -> Flow
     readings = {}
     for name in _texts(flow, what.columns):
         value, kind = parse_time(quoted(_text(name)), what, where=rule.where)
-        readings[name] = _Reading(_present(name), value, kind, f"time ({what.locale})")
+        readings[name] = _Reading(_present(flow, name), value, kind, f"time ({what.locale})")
     _check_formats(flow, readings, rule)
     return _read(flow, rule, readings)
 
@@ -179,7 +178,10 @@ def _deduplicate(flow: Flow, rule: model.Declared, what: model.Deduplicate) -> F
     by = ", ".join(map(quoted, what.by))
     table = f"losers_{next(flow.names)}"
     way = "ASC" if what.keep == "first" else "DESC"
-    order = [*([f"{quoted(what.order_by)} {way} NULLS LAST"] if what.order_by else []), f"{ROW} {way}"]
+    order = [
+        *([f"{_present(flow, what.order_by)} {way} NULLS LAST"] if what.order_by else []),
+        f"{ROW} {way}",
+    ]
     shared = f"SELECT hash({by}) FROM ({flow.query}) WHERE {BAD} IS NULL GROUP BY 1 HAVING count(*) > 1"
     flow.duck.run(
         f"CREATE TABLE {table} AS SELECT {ROW} FROM (SELECT {ROW}, row_number() OVER (PARTITION BY {by} ORDER BY"
@@ -266,9 +268,9 @@ def _value(name: str) -> str:
     return f"mlops-kit value {name}"
 
 
-def _present(name: str) -> str:
-    """Return the SQL of a text trimmed, NULL for the words that mean a missing value."""
-    return cast_sql(quoted(name), "VARCHAR", "string", text="").text
+def _present(flow: Flow, name: str) -> str:
+    """Return the SQL of what is in a column, NULL for what the contract takes for missing: NaN, empty texts, words such as `NA`."""
+    return cast_sql(quoted(name), flow.columns[name], "string", text="").text
 
 
 def _check_formats(flow: Flow, readings: Mapping[str, _Reading], rule: model.Declared) -> None:

@@ -1,16 +1,14 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from mlops_kit.data.rules.model import read_rules
 from mlops_kit.errors import SpecError
 from tests.support.cleaning import clean_table, texts
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 ONE = texts(id=["1"], a=[" x "], n=["5"])
 
@@ -153,3 +151,23 @@ def test_read_rules_gives_numbers_from_one() -> None:
         (1, "trim"),
         (2, "drop"),
     ]
+
+
+def test_nan_is_a_missing_value_for_rules_too() -> None:
+    nan = float("nan")
+    table = pa.table(
+        {"id": ["1", "2", "3"], "k": ["a", "a", "b"], "x": [nan, 7.0, nan], "y": [nan, 9.0, 1.0]}
+    )
+    made = clean_table(
+        table,
+        [
+            {"deduplicate": {"by": ["k"], "keep": "last", "order_by": "x"}},
+            {"clip": {"y": {"max": 5}}},
+            {"fill": {"x": 0}},
+        ],
+    )
+    assert made.clean.to_pylist() == [
+        {"id": "2", "k": "a", "x": "7", "y": "5"},
+        {"id": "3", "k": "b", "x": "0", "y": "1"},
+    ]
+    assert clean_table(table, [{"clip": {"y": {"max": 5}}}]).clean["y"].to_pylist() == [None, "5", "1"]
