@@ -88,14 +88,14 @@ def keep_contract(flow: Flow, *, schema: Schema, task: Task, dedupe: bool = True
             "rows_out": out,
             "quarantined": gone,
             "set_aside": aside,
-            "quarantine_share": (gone - aside) / rows_in,
+            "quarantine_share": (gone - aside) / max(1, rows_in),
             "missing_share": missing / max(1, out * len(schema.columns)),
         },
     )
 
 
 def _check_rows(rows: int, schema: Schema) -> None:
-    low, high = max(1, schema.rows.min), schema.rows.max
+    low, high = schema.rows.min, schema.rows.max
     if rows < low or (high is not None and rows > high):
         most = f" and at most {high}" if high is not None else ""
         raise BadDataError(
@@ -280,7 +280,7 @@ def _touched(flow: Flow) -> list[int]:
 def _check_share(taken: Sequence[tuple[Any, ...]], rows: int, allowed: float) -> None:
     broken = [(rule, column, count) for _, aside, rule, column, count in taken if not aside]
     bad = sum(count for _, _, count in broken)
-    if bad / rows > allowed:
+    if rows and bad / rows > allowed:
         worst = ", ".join(
             f"{f'{column}: ' if column else ''}{rule} ({count} rows)" for rule, column, count in broken[:3]
         )

@@ -112,6 +112,11 @@ def test_too_few_rows_fail() -> None:
     schema = Schema({"id": Column("string")}, rows=RowBounds(min=3, max=9))
     with pytest.raises(BadDataError, match="2 rows; at least 3 and at most 9"):
         clean_table(texts(id=["1", "2"]), schema=schema)
+    none = texts(id=[])
+    with pytest.raises(BadDataError, match="0 rows; at least 1"):
+        clean_table(none)
+    made = clean_table(none, schema=Schema({"id": Column("string")}, rows=RowBounds(min=0)))
+    assert (made.clean.num_rows, made.metrics["quarantine_share"]) == (0, 0.0)
 
 
 def test_columns_that_differ_in_case_alone_are_refused() -> None:

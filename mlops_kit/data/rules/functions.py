@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -169,7 +170,10 @@ class _Taker:
         try:
             made = arrow_table(self.function(given))
         except BadDataError as error:
-            raise self._error(f"gave back no table: {error.message}", error.fix) from error
+            # Arrow's message has the value, which may be about a person; the column is enough.
+            mixed = re.search(r"column (.+?) with type", error.message)
+            what = f"column `{mixed[1]}` holds values of several types" if mixed else error.message
+            raise self._error(f"gave back no table: {what}", error.fix) from None
         return made.replace_schema_metadata(None).combine_chunks()
 
     def _places(self, made: pa.Table, given: pa.ChunkedArray) -> pa.Array:

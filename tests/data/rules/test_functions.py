@@ -149,6 +149,15 @@ def test_an_error_of_the_function_is_its_own() -> None:
         applied("f")
 
 
+def test_a_value_that_does_not_fit_is_not_shown() -> None:
+    text = "def f(rows):\n    rows['a'] = [1, 'Ada Lovelace'] * 5\n    return rows\n"
+    Path("mine.py").write_text(text, encoding="utf-8")
+    with pytest.raises(BadDataError, match="column `a` holds values of several types") as caught:
+        applied("f")
+    assert "Lovelace" not in caught.value.message
+    assert caught.value.__suppress_context__
+
+
 def test_a_function_may_use_what_lies_beside_it(tmp_path: Path) -> None:
     (tmp_path / "rules_here").mkdir()
     (tmp_path / "rules_here/words.py").write_text("WORD = 'y'\n", encoding="utf-8")
