@@ -37,7 +37,7 @@ class Split(NamedTuple):
     leakage_report: Document
 
 
-@step(contract=2)
+@step(contract=3)
 def split(features: Rows, labels: Rows, *, task: Task, schema: Schema, params: SplitParams) -> Split:
     """Cut the labelled rows in two, without anything of the future in the training set."""
     test, validation = params.test_share, params.validation_share
