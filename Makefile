@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 unexport PYTHONDONTWRITEBYTECODE
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: help setup demo test quick check lint types floors generated generate reproduce lock tools bench calibration stability faults clean
+.PHONY: help setup demo test quick check lint types floors generated generate reproduce lock tools bench scale calibration stability faults clean
 
 help:
 	@echo "make demo    scaffold, run, branch, compare, push to a forge in a box, show the comment"
@@ -89,6 +89,10 @@ bench: $(BIN)/.ready
 	$(BIN)/python benchmarks/warm.py
 	$(BIN)/python benchmarks/remote.py
 	$(BIN)/python -m benchmarks.acquire
+
+# 50 million rows through every step of the data in at most 4 GB: 25 GB of disk, and half an hour or more.
+scale: $(BIN)/.ready
+	$(BIN)/python benchmarks/scale.py
 
 # Is the verdict right as often as it says? Some minutes of simulation.
 calibration: $(BIN)/.ready

@@ -137,6 +137,19 @@ def test_new_rows_never_move_old_ones(tmp_path: Path, ids: set[int], fresh: int,
     assert part == {key: whole[key] for key in everything[fresh:]}
 
 
+@few
+@given(st.sets(st.integers(0, 99), min_size=30))
+def test_labels_that_arrive_move_rows_out_of_live_alone(tmp_path: Path, late: set[int]) -> None:
+    table = daily(100)
+    whole = by_hash(tmp_path, table)
+    values = [None if number in late and number % 3 else number % 2 for number in range(100)]
+    made = split_by_hash(
+        rows(tmp_path, table), rows(tmp_path, labels(table, values)), task=KEYED, schema=Schema({})
+    )
+    waiting = {f"r{number:04}" for number, value in enumerate(values) if value is None}
+    assert places(made) == {key: "live" if key in waiting else part for key, part in whole.items()}
+
+
 def test_a_larger_validation_set_leaves_the_test_set_alone(tmp_path: Path) -> None:
     small = by_hash(tmp_path, daily(200), validation_share=0.1)
     large = by_hash(tmp_path, daily(200), validation_share=0.4)
