@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mlops_kit.artifacts.duck import Duck, open_duck
 from mlops_kit.data.diff.alignment import Pair, align, schema_changes
+from mlops_kit.data.diff.balance import class_balance
 from mlops_kit.data.diff.cancel import Leftover, cancel, cancel_spellings
 from mlops_kit.data.diff.files import FileSet, match_files
+from mlops_kit.data.diff.hiding import hidden_columns
 from mlops_kit.data.diff.keys import KeyWish, choose_key
 from mlops_kit.data.diff.model import (
-    ClassBalance,
     ColumnDiff,
     FileChange,
     RowExample,
@@ -22,16 +22,9 @@ from mlops_kit.data.diff.model import (
 )
 from mlops_kit.data.diff.pairing import Paired, as_text, cell_changes, changed_counts, pair_rows, row_examples
 from mlops_kit.data.diff.reading import FileVersion, Relation, footer_rows, open_relation
-from mlops_kit.data.diff.shift import Sides, compare_columns, value_shares
-from mlops_kit.data.diff.words import count_words, row_words, share_words, table_words
+from mlops_kit.data.diff.shift import Sides, compare_columns
+from mlops_kit.data.diff.words import count_words, row_words, table_words
 from mlops_kit.errors import BadDataError
-
-if TYPE_CHECKING:
-    from mlops_kit.data.diff.model import ValueShare
-
-_CLASSES = 50
-_TARGETS = ("target", "label", "class", "y")
-_MOST_ROWS_TOLD = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -141,21 +134,6 @@ def _prepare(duck: Duck, files: FileSet, options: DiffOptions) -> _Work:
     return _Work(duck, old, new, align(duck, old, new), options, reference, told)
 
 
-def hidden_columns(
-    names: Sequence[str], marked: frozenset[str], *, everything: bool = False
-) -> frozenset[str]:
-    """Return which of a table's columns must not be shown: those marked, in whatever case they are written.
-
-    In a table of rows in quarantine (it has a column `rule`) also what could repeat such a value: `value`, `text` and `key`.
-    """
-    if everything:
-        return frozenset(names)
-    low = {name.casefold() for name in marked}
-    if low and "rule" in names:
-        low |= {"value", "text", "key", "reason"}
-    return frozenset(name for name in names if name.casefold() in low)
-
-
 def _empty(duck: Duck, like: Relation, name: str) -> Relation:
     duck.run(f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM {like.sql} LIMIT 0")
     return replace(like, sql=name, rejects=0)
@@ -180,7 +158,9 @@ def _compare(path: str, work: _Work, files: FileSet) -> TableDiff:
     counts_by_column = changed_counts(duck, left) if happened.changed else {}
     shifts = _columns(work, key, _same_values(left, counts, happened, counts_by_column))
     columns = _with_changes(work, left, counts_by_column, shifts, key)
-    classes = _balance(work)
+    classes = class_balance(
+        duck, work.pairs, work.old.sql, work.new.sql, target=options.target, hidden=options.hidden
+    )
     unchanged = None if totals[0] is None else totals[0] - left.gone
     words = row_words(happened.added, happened.removed, happened.changed, changes)
     if options.rows:
@@ -330,32 +310,6 @@ def _with_changes(
         made.append((place, replace(column, changed=changed, examples=examples)))
     made.sort(key=lambda item: (-(item[1].changed or 0), -(item[1].distance or 0.0), item[0]))
     return tuple(column for _, column in made)
-
-
-def _balance(work: _Work) -> ClassBalance | None:
-    """Return how often each class of the target occurs; None without a target, or with more values than classes have."""
-    options = work.options
-    names = [options.target] if options.target else _TARGETS
-    pair = next((pair for name in names for pair in work.pairs if pair.name == name), None)
-    if pair is None or pair.name in options.hidden or pair.type in ("DOUBLE", "FLOAT"):
-        return None
-    classes = value_shares(work.duck, pair, work.old.sql, work.new.sql, most=_CLASSES)
-    if not classes:
-        return None
-    return ClassBalance(pair.name, classes, _balance_words(classes))
-
-
-def _balance_words(classes: Sequence[ValueShare]) -> str:
-    totals = [sum(v.old for v in classes), sum(v.new for v in classes)]
-    if not all(totals):
-        return ""
-    moved = [v for v in classes if v.value is not None and v.old * totals[1] != v.new * totals[0]]
-    moved.sort(key=lambda v: (-abs(v.old / totals[0] - v.new / totals[1]), v.value or ""))
-    return "; ".join(
-        f"{v.value}: {share_words(v.new / totals[1])} of the rows instead of {share_words(v.old / totals[0])}"
-        for v in moved[:2]
-        if share_words(v.new / totals[1]) != share_words(v.old / totals[0])
-    )
 
 
 def _notes(work: _Work, left: Leftover, files: FileSet) -> tuple[str, ...]:
