@@ -15,7 +15,8 @@ NAME = "quarantine.parquet"
 WORDS = ("rule", "column", "value")
 PLACE = ("partition", "row", "reason")
 """Columns that say where a row was and why it is none; they change when rows before it do."""
-MOST_ROWS = 1_000_000
+MOST_ROWS = 100_000
+"""Quarantines of more rows are only counted."""
 MOST_RULES = 30
 EXAMPLES = 3
 LONGEST = 120
@@ -28,27 +29,53 @@ def compare_quarantine(old: DataFile | None, new: DataFile | None, hiding: Hidin
     """
     if old is not None and new is not None and old.digest == new.digest:
         return None
-    tables = [_read(file) for file in (old, new)]
-    if new is None or tables[1] is None or (old is not None and tables[0] is None):
+    if new is None or not _is_quarantine(new) or not (old is None or _is_quarantine(old)):
         return None
-    before, after = (_by_rule(table) for table in tables)
-    rules = [_rule(name, before.get(name, ()), after.get(name, ()), hiding) for name in before.keys() | after]
+    if max(_rows(old), _rows(new)) > MOST_ROWS:
+        counts = [_counts(file) for file in (old, new)]
+        rules = [
+            QuarantineRule(*name, counts[0].get(name, 0), counts[1].get(name, 0))
+            for name in counts[0].keys() | counts[1]
+        ]
+    else:
+        before, after = (_by_rule(file.table() if file else None) for file in (old, new))
+        rules = [
+            _rule(name, before.get(name, ()), after.get(name, ()), hiding) for name in before.keys() | after
+        ]
     moved = [rule for rule in rules if rule.old != rule.new or rule.examples]
     moved.sort(key=lambda rule: (-abs(rule.new - rule.old), -rule.new, rule.column, rule.rule))
     return QuarantineChange(
         new.path,
-        sum(map(len, before.values())),
-        sum(map(len, after.values())),
+        _rows(old),
+        _rows(new),
         tuple(moved[:MOST_RULES]),
         others=len(rules) - len(moved[:MOST_RULES]),
     )
 
 
-def _read(file: DataFile | None) -> pa.Table | None:
+def _is_quarantine(file: DataFile) -> bool:
+    shape = file.shape()
+    return shape is not None and set(WORDS) <= set(shape.columns)
+
+
+def _rows(file: DataFile | None) -> int:
     shape = file.shape() if file else None
-    if file is None or shape is None or not set(WORDS) <= set(shape.columns) or shape.rows > MOST_ROWS:
-        return None
-    return file.table()
+    return shape.rows if shape else 0
+
+
+def _counts(file: DataFile | None) -> dict[tuple[str, str], int]:
+    """Return (column, rule) -> rows; of the table only these two columns are read, in pieces."""
+    found: dict[tuple[str, str], int] = {}
+    if file is None or file.place is None:
+        return found
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(file.place) as parquet:
+        for batch in parquet.iter_batches(65_536, columns=["column", "rule"]):
+            for pair in zip(batch["column"].to_pylist(), batch["rule"].to_pylist(), strict=True):
+                name = (_text(pair[0]) or "", _text(pair[1]) or "")
+                found[name] = found.get(name, 0) + 1
+    return found
 
 
 Row = tuple[tuple[tuple[str, str | None], ...], str | None]

@@ -32,10 +32,19 @@ def shorten(tree: Mapping[str, Any], encode: Callable[[Mapping[str, Any]], str])
     for rows, longest, points in STEPS:
         plots = [_cut_plot(plot, rows, points) for plot in bare["plots"]]
         cut = {name: _cut(bare[name], rows, longest, name) for name in bare if name != "plots"}
+        if _longest(bare.get("data_section")) > rows:
+            cut["notes"] = ["the section on data is shortened; all of it: mlops-kit compare", *cut["notes"]]
         text = encode(_cut_rows({**cut, "plots": _cut_texts(plots, longest)}, rows))
         if len(text.encode("utf-8", "surrogatepass")) <= MAX_BYTES:
             break
     return text
+
+
+def _longest(value: Any) -> int:
+    """Return the length of the longest list within `value`."""
+    if isinstance(value, Mapping):
+        return max((_longest(item) for item in value.values()), default=0)
+    return max(len(value), *map(_longest, value), 0) if isinstance(value, list | tuple) else 0
 
 
 def _cut_rows(tree: dict[str, Any], most: int) -> dict[str, Any]:

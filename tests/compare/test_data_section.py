@@ -98,6 +98,20 @@ def test_quarantine_shows_no_value_about_a_person(tmp_path: Path) -> None:
     assert [e.value for rule in made.rules for e in rule.examples if not e.hidden] == ["5"]
 
 
+def test_large_quarantine_is_counted_by_rule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mlops_kit.compare.quarantine.MOST_ROWS", 2)
+    old = quarantine(tmp_path / "old", (1, "min 0", "age", "-1"))
+    new = quarantine(
+        tmp_path / "new", *((n, "min 0", "age", "-1") for n in range(5)), (9, "max 9", "age", "10")
+    )
+    made = compare_quarantine(old, new, Hiding())
+    assert made is not None
+    assert [(rule.rule, rule.old, rule.new, rule.examples) for rule in made.rules] == [
+        ("min 0", 1, 5, ()),
+        ("max 9", 0, 1, ()),
+    ]
+
+
 def test_row_that_only_moved_in_its_file_is_the_same_row_in_quarantine(tmp_path: Path) -> None:
     old, new = (quarantine(tmp_path / name, (1, "min 0", "age", "-1")) for name in ("old", "new"))
     assert new.place is not None

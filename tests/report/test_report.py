@@ -364,3 +364,34 @@ def test_data_and_labels_are_said_in_every_rendering() -> None:
         ):
             assert words in shown
     assert as_json.loads(as_json.dumps(made)) == replace(made, pictures=())
+
+
+def test_report_of_a_large_section_on_data_is_within_its_limits() -> None:
+    section = EXAMPLES["data"]().data_section
+    assert section is not None
+    table = section.tables[0]
+    long = replace(table.columns[0], reason="x" * 5000, examples=table.columns[0].examples * 3)
+    many = replace(
+        section, partitions=section.partitions * 3000, tables=(replace(table, columns=(long,) * 300),)
+    )
+    text = as_json.dumps(replace(improved(), data_section=many))
+    assert len(text.encode()) <= MAX_BYTES
+    again = as_json.loads(text)
+    assert again.data_section is not None
+    assert 0 < len(again.data_section.partitions) < 3000
+    assert again.notes[0].startswith("the section on data is shortened")
+    assert len(markdown.render_data(again)) <= 65_000
+    assert_inert(markdown.render_data(again, limit=9_000))
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_stays_text_in_a_proposal(text: str) -> None:
+    assert_inert(markdown.render_data(filled(text)))
+
+
+def test_words_on_data_stand_above_the_folds_and_nothing_about_persons_is_shown() -> None:
+    body = markdown.render(EXAMPLES["data"]())
+    above = "".join(rendered(body[: body.index("<details>")]).texts)
+    assert "data/raw: 1 partition added (2013-10, 28,889 rows)" in above
+    assert "13 rows in quarantine instead of 4" in above
+    assert "not shown: about persons" in "".join(rendered(body).texts).replace("\u00a0", " ")
