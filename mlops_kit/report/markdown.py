@@ -77,11 +77,19 @@ def render_data(comparison: Comparison, *, limit: int = LIMIT) -> str:
     """Return what is new in the data, as the text of a pull request that proposes it; of at most `limit` characters."""
     for rows, above in STEPS:
         size = _Size(rows, above)
-        parts = [*_data_words(comparison, size), _data_blocks(comparison, size), _notes(comparison, size)]
+        parts = [_to_know(comparison, size), *_data_words(comparison, size), _data_blocks(comparison, size)]
         made = "\n\n".join(part for part in (*parts, _foot(comparison)) if part) + "\n"
         if len(made) <= limit:
             return made
     return f"{len(data_lines(comparison))} things changed; they do not fit here, the report has them.\n"
+
+
+def _to_know(comparison: Comparison, size: _Size) -> str:
+    """Return the notes where nobody overlooks them: what breaks the contract, what was rewritten at the source."""
+    lines = [f"- {md(note, longest=400)}" for note in comparison.notes[: max(size.above, 3)]]
+    left = len(comparison.notes) - len(lines)
+    more = [f"- … and {left:,} more; the report has them"] if left else []
+    return "\n".join(["**To know**\n", *lines, *more]) if lines else ""
 
 
 def _only_head(comparison: Comparison, limit: int) -> str:
