@@ -193,7 +193,7 @@ class _Reader:
             plots=self._plots(declared),
             kit=kit_version(self._tree),
             costs=known_costs(self._root, declared.stages),
-            documents=read_documents(self._tree),
+            documents=read_documents(self._tree, declared.stages),
         )
 
     @cached_property

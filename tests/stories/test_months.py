@@ -145,3 +145,14 @@ def test_corrected_month_is_a_new_version_with_the_changed_cells(story: Story) -
     assert (clean.added, clean.removed, clean.changed) == (0, 0, 1)
     [column] = [column for column in clean.columns if column.changed]
     assert (column.column, column.examples[0].new) == ("distance", "77")
+
+
+def test_first_arrival_is_told_before_anything_is_committed(tmp_path: Path) -> None:
+    project = months_project(tmp_path / "project")
+    run_kit("generate", cwd=project)
+    git(project, "add", "-A")
+    git(project, "commit", "-qm", "Generated")
+    arrive(project, 1)
+    run_kit("acquire", cwd=project)
+    said = run_kit("compare", cwd=project, check=False).stdout  # exit code 4: no stage has run yet
+    assert f"data: data/raw: 1 partition added (2013-01, {rows(1):,} rows)" in said
