@@ -87,7 +87,7 @@ def print_acquired(report: AcquireReport) -> None:
         for line in _planned(stage) if report.dry_run else _done(stage):
             sys.stdout.write(f"{line}\n")
     if not report.dry_run and any(stage.recorded for stage in report.stages):
-        sys.stdout.write("next: mlops-kit run, then commit dvc.lock and the manifest\n")
+        sys.stdout.write('next: mlops-kit run && git add -A && git commit -m "New data"\n')
 
 
 def _planned(stage: StageReport) -> Iterator[str]:

@@ -26,7 +26,9 @@ class YamlDocument:
     """Name of the file, for messages."""
 
     def place(self, path: Path) -> str:
-        """Return `file:line` of the value at `path`, or of the nearest thing that contains it."""
+        """Return `file:line` of the value at `path`, or of the nearest thing that contains it; without a line where none is known."""
+        if not self.lines:
+            return self.where
         while path and path not in self.lines:
             path = path[:-1]
         return f"{self.where}:{self.lines.get(path, 1)}"

@@ -21,6 +21,7 @@ from mlops_kit.artifacts.statcache import StatCache, replace_text
 from mlops_kit.data.manifest import PartitionLine, manifest_path, manifest_text
 from mlops_kit.data.partitions.gather import folder_hashes
 from mlops_kit.errors import BadDataError, OutsideError, RefusedError
+from mlops_kit.outside.git import is_ignored
 from mlops_kit.outside.run_lock import hold_dvc
 
 
@@ -32,6 +33,17 @@ class Published:
     """Whether dvc.lock was changed."""
     absent: int
     """Partitions whose content is not on this machine."""
+
+
+def check_kept(root: Path, folder: str) -> None:
+    """Raise RefusedError when git ignores the manifest of the data folder: without it nobody knows which data a commit has."""
+    manifest = manifest_path(root / folder)
+    if is_ignored(root, manifest):
+        name = manifest_path(Path(folder)).as_posix()
+        raise RefusedError(
+            f"git ignores {name}, which says what was acquired",
+            fix=f"add a line `!/{name}` to .gitignore, below the one that `git check-ignore -v {name}` shows",
+        )
 
 
 def check_folder(root: Path, folder: str, lines: Sequence[PartitionLine]) -> None:

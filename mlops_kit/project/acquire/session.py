@@ -33,7 +33,7 @@ from mlops_kit.outside.file_lock import Holder
 from mlops_kit.outside.run_lock import hold_run
 from mlops_kit.project.acquire.judge import judge_arrivals
 from mlops_kit.project.acquire.model import AcquireOptions, AcquireReport, AcquireWatcher, StageReport
-from mlops_kit.project.acquire.publish import check_folder, publish
+from mlops_kit.project.acquire.publish import check_folder, check_kept, publish
 from mlops_kit.project.acquire.stages import AcquireStage, find_acquire_stages, make_source, parting
 from mlops_kit.spec.load import read_params
 
@@ -133,6 +133,7 @@ class _Session:
     def acquire(self) -> StageReport:
         """Do it."""
         before = list(self._lines.values())
+        check_kept(self._root, self._stage.folder)
         if not self._options.dry_run:
             check_folder(self._root, self._stage.folder, before)
         self._heard.looks(self._stage.name, self._source.describe())
@@ -152,6 +153,11 @@ class _Session:
 
     def _plan(self, before: Sequence[PartitionLine], lost: frozenset[str]) -> FetchPlan:
         offers = list(self._source.look(State(tuple(before), self._options.since, self._root)))
+        if not offers and not before and not self._options.since:
+            raise OutsideError(
+                f"stage {self._stage.name}: there is nothing at {self._source.describe()}, and nothing was acquired before",
+                fix=f"mend section `{self._stage.name}` of params.yaml, or call again when the first data has arrived",
+            )
         by_offer = {offer.name: offer for offer in offers}
         grouped: dict[str, list[PartitionLine]] = {}
         for line in before:

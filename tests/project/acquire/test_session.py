@@ -336,3 +336,19 @@ def test_identity_of_what_was_really_fetched_is_recorded(
     monkeypatch.setattr(LocalFiles, "fetch", lambda *args: replace(fetch(*args), origin="etag:new"))
     acquire(project)
     assert {line.origin for line in lines(project).values()} == {"etag:new"}
+
+
+def test_acquire_of_an_empty_inbox_is_no_success(tmp_path: Path) -> None:
+    project = acquiring_project(tmp_path / "project", months=0)
+    with pytest.raises(OutsideError, match=r"nothing at inbox/\*\.csv"):
+        acquire(project)
+    with pytest.raises(OutsideError, match="nothing was acquired before"):
+        acquire(project, dry_run=True)
+
+
+def test_acquire_refuses_a_manifest_that_git_ignores(project: Path) -> None:
+    (project / ".gitignore").write_text("/inbox/\n/data/*\n", encoding="utf-8")
+    with pytest.raises(RefusedError, match=r"git ignores data/raw\.manifest\.jsonl") as caught:
+        acquire(project)
+    assert "!/data/raw.manifest.jsonl" in caught.value.fix
+    assert not (project / "data/raw").exists()
