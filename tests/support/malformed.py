@@ -238,6 +238,7 @@ def _archives() -> Iterator[Malformed]:
     yield zipped("a zip that is none", GOOD.encode(), refused="not a zip file")
     yield zipped("a zip without data files", _zip({"README.txt": "hello"}), refused="no data file inside; it has README.txt")
     yield zipped("a zip in a zip", _zip({"d.zip": plain}), refused="no data file inside; it has d.zip")
+    yield zipped("a zip with a name of no letters", plain.replace(b"d.csv", b"\0.csv"), refused="cannot be decompressed")
     yield zipped("an empty zip", _zip({}), refused="no data file inside; it has nothing")
     yield zipped("a zip of an empty file", _zip({"d.csv": ""}), refused="d.zip!d.csv: the file is empty")
     yield zipped("a zip of two tables", _zip({"a.csv": GOOD, "b.csv": GOOD}), refused="2 data files inside: a.csv, b.csv")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -97,6 +98,10 @@ class Stream(io.RawIOBase):
         return part
 
 
+# What the readers of the standard library raise on bytes that are not as they should be; the last five come from headers (an empty name).
+_DAMAGE = (EOFError, zipfile.BadZipFile, zlib.error, tarfile.TarError, OSError, struct.error, ValueError, IndexError, KeyError, OverflowError)  # fmt: skip
+
+
 @contextmanager
 def _described(name: str) -> Iterator[None]:
     import lzma
@@ -107,7 +112,7 @@ def _described(name: str) -> Iterator[None]:
         raise BadDataError(
             f"{name}: cannot be read ({error.strerror})", fix="look at who may read it"
         ) from None
-    except (EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, tarfile.TarError, OSError) as error:
+    except (*_DAMAGE, lzma.LZMAError) as error:
         raise BadDataError(
             f"{name}: cannot be decompressed ({str(error) or type(error).__name__})",
             fix="fetch the file again; it is damaged or not whole",
