@@ -328,6 +328,8 @@ def _parquet() -> Iterator[Malformed]:
     yield file("Parquet that is cut off", good[:-20], refused="not a readable Parquet file")
     yield file("Parquet without its beginning", b"XXXX" + good[40:], refused="not a readable Parquet file")
     yield file("Parquet with a name that is not UTF-8", good.replace(b"when", b"wh\xeen"), refused="not a readable Parquet file")
+    plain = made({"id": ids, "c": ["wxyz"] * 3}, compression="none", use_dictionary=False)
+    yield file("Parquet with texts that are not UTF-8", plain.replace(b"wxyz", b"w\xffyz"), refused="Invalid UTF8")
     yield file("Parquet that is only a mark", b"PAR1", refused="not a readable Parquet file")
     yield file("Parquet of no bytes", b"", refused="the file is empty")
     yield file("Parquet with two columns of one name", sink.getvalue(), refused="duplicate columns: id")

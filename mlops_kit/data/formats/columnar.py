@@ -37,7 +37,9 @@ def read_columnar(content: Content, options: FormatOptions) -> RowSource:  # noq
     def start(on_reject: OnReject) -> Iterator[pa.RecordBatch]:  # noqa: ARG001 - every row of Parquet is one
         with _opened(content) as file, _readable(content.name):
             check_same(content.name, schema.names, file.schema_arrow.names)
-            yield from file.iter_batches(BATCH_ROWS)
+            for batch in file.iter_batches(BATCH_ROWS):
+                batch.validate(full=True)  # texts that are no UTF-8 would end in DuckDB, far from here
+                yield batch
 
     return RowSource(content.name, schema, start)
 
