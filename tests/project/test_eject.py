@@ -16,6 +16,7 @@ from mlops_kit.spec.load import read_lifecycle
 from mlops_kit.steps.catalog import CATALOG, module_file
 from tests.support.world import edit, run_kit
 
+SPLIT = f"s{list(CATALOG).index('split.time')}"
 LIFECYCLE = """\
 # how we do it
 version: 1
@@ -65,37 +66,37 @@ def test_every_built_in_step_goes_out_and_back_byte_for_byte(project: Path, crlf
 
 
 def test_going_back_refuses_an_edited_file_and_keeps_it_on_demand(project: Path) -> None:
-    eject_step(project, "s4")
-    edit(project / "steps/s4.py", "run(split)", "run(split)  # mine")
+    eject_step(project, SPLIT)
+    edit(project / f"steps/{SPLIT}.py", "run(split)", "run(split)  # mine")
     before = contents(project)
     with pytest.raises(RefusedError) as refused:
-        restore_step(project, "s4")
+        restore_step(project, SPLIT)
     assert contents(project) == before
-    assert "--undo --keep moves it to s4.py.orig" in refused.value.fix
-    assert restore_step(project, "s4", keep=True).kept == "steps/s4.py.orig"
-    assert "# mine" in (project / "steps/s4.py.orig").read_text()
-    assert read_lifecycle(project).steps["s4"].uses == "split.time"
+    assert f"--undo --keep moves it to {SPLIT}.py.orig" in refused.value.fix
+    assert restore_step(project, SPLIT, keep=True).kept == f"steps/{SPLIT}.py.orig"
+    assert "# mine" in (project / f"steps/{SPLIT}.py.orig").read_text()
+    assert read_lifecycle(project).steps[SPLIT].uses == "split.time"
     assert not (project / RECORD).exists()
 
 
 def test_going_back_works_for_a_file_that_is_gone_or_has_other_line_ends(project: Path) -> None:
     before = contents(project)
-    eject_step(project, "s4").unlink()
-    restore_step(project, "s4")
-    path = eject_step(project, "s4")
+    eject_step(project, SPLIT).unlink()
+    restore_step(project, SPLIT)
+    path = eject_step(project, SPLIT)
     path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
-    restore_step(project, "s4")
+    restore_step(project, SPLIT)
     assert contents(project) == before
 
 
 def test_going_back_says_what_it_cannot_know(project: Path) -> None:
     with pytest.raises(UsageError, match="uses the built-in step split.time already"):
-        restore_step(project, "s4")
-    eject_step(project, "s4")
+        restore_step(project, SPLIT)
+    eject_step(project, SPLIT)
     shutil.rmtree(project / ".mlops")
     with pytest.raises(RefusedError) as refused:
-        restore_step(project, "s4")
-    assert "set `uses:` of s4" in refused.value.fix
+        restore_step(project, SPLIT)
+    assert f"set `uses:` of {SPLIT}" in refused.value.fix
 
 
 def test_distance_counts_your_lines_and_those_of_the_built_in_step_since(
@@ -103,9 +104,9 @@ def test_distance_counts_your_lines_and_those_of_the_built_in_step_since(
 ) -> None:
     from mlops_kit.project import distance
 
-    eject_step(project, "s4")
-    edit(project / "steps/s4.py", "    run(split)\n", "    print('mine')\n    run(split)\n")
-    (alone,) = step_distances(project, "s4")
+    eject_step(project, SPLIT)
+    edit(project / f"steps/{SPLIT}.py", "    run(split)\n", "    print('mine')\n    run(split)\n")
+    (alone,) = step_distances(project, SPLIT)
     assert (alone.yours.added, alone.yours.removed, alone.upstream.diff, alone.distance) == (1, 0, "", 1)
     now = module_file(CATALOG["split.time"]).read_text().replace("from __future__ import annotations\n", "")
     monkeypatch.setattr(distance, "built_in_text", lambda uses: now)
@@ -119,7 +120,7 @@ def test_distance_counts_your_lines_and_those_of_the_built_in_step_since(
 
 def test_distance_of_what_was_not_ejected_is_a_usage_error(project: Path) -> None:
     assert step_distances(project) == ()
-    for stage, said in (("nowhere", "no stage"), ("s4", "nothing to compare")):
+    for stage, said in (("nowhere", "no stage"), (SPLIT, "nothing to compare")):
         with pytest.raises(UsageError, match=said):
             step_distances(project, stage)
 
@@ -127,7 +128,7 @@ def test_distance_of_what_was_not_ejected_is_a_usage_error(project: Path) -> Non
 def test_a_step_of_a_version_without_it_keeps_its_record(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    eject_step(project, "s4")
+    eject_step(project, SPLIT)
     monkeypatch.delitem(CATALOG, "split.time")
     (alone,) = step_distances(project)
     assert (alone.contract_now, alone.distance) == (None, 0)
