@@ -6,6 +6,9 @@ The source is one Parquet file whose keys are in no order. The limit is that of 
 root), which counts the page cache too and has the kernel give it back; elsewhere nothing enforces it. Peak memory is the largest resident
 set of the process (ru_maxrss), which is what the limit is compared with in the end. Spill is the most that lay in the temporary folder,
 looked at five times a second. 50 million rows need about 25 GB of disk.
+
+5 million rows with a limit of 1 GiB, so that DuckDB has 512 MiB, on two busy cores (processor seconds, peak MB, spill MB): acquire 20, 356,
+0; clean 32, 816, 513; split 36, 733, 295; data diff 12, 600, 99. With 4 GiB: features 13, 272, 0; label 3, 295, 0; split 35, 839, 256.
 """
 
 from __future__ import annotations
