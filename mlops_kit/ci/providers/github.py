@@ -120,7 +120,8 @@ def open_change(request: ChangeRequest, environment: Mapping[str, str]) -> str:
             int(pull["number"])
             for pull in api.pages("/pulls?state=open")
             if pull["head"]["ref"] == request.branch
-            and pull["head"]["repo"]["full_name"] == environment["GITHUB_REPOSITORY"]
+            # A fork that was deleted is None.
+            and (pull["head"]["repo"] or {}).get("full_name") == environment["GITHUB_REPOSITORY"]
         ),
         None,
     )
