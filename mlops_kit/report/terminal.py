@@ -87,12 +87,21 @@ def _kpi_lines(comparison: Comparison) -> list[RenderableType]:
 
 def _metric_tables(comparison: Comparison) -> list[RenderableType]:
     judged, differ, unchanged = text.ordered_metrics(comparison)
-    changed = [("", diff) for diff in (*judged, *differ)]
+    # Beside metrics with intervals, counts of rows and the like need no line each; where nothing is judged they are all there is.
+    figures = [diff for diff in differ if judged and diff.direction is None and diff.change is not None]
+    changed = [("", diff) for diff in (*judged, *differ) if diff not in figures]
     slices = [(f"{part.column}={part.value}", part.diff) for part in comparison.slices]
     made: list[RenderableType] = []
     for rows, what in ((changed, "metrics"), (slices, "slices")):
         made += [_table(rows[:MOST])] if rows else []
         made += _left_out(len(rows), what)
+    if figures:
+        pairs = [
+            f"{text.visible(diff.name)} {text.number(diff.old)} → {text.number(diff.new)} ({text.signed(diff.change)})"
+            for diff in figures[:MOST]
+        ]
+        made += [_plain(f"changed, neither better nor worse: {', '.join(pairs)}")]
+        made += _left_out(len(figures), "figures")
     if unchanged:
         said = ", ".join(f"{text.visible(diff.name)} {text.number(diff.new)}" for diff in unchanged[:MOST])
         made += [_plain(f"unchanged: {said}"), *_left_out(len(unchanged), "unchanged metrics")]
