@@ -8,8 +8,6 @@ approximate aggregates.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops_kit.artifacts.tables import RowStream
+from mlops_kit.errors import OutsideError
 from mlops_kit.outside.machine import available_memory, usable_processors
+from mlops_kit.outside.scratch import Scratch, open_scratch
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -39,20 +39,20 @@ def open_duck(*, memory: int | None = None, threads: int | None = None) -> Duck:
     """
     import duckdb
 
-    scratch = Path(tempfile.mkdtemp(prefix="mlops-kit-duck-"))
+    scratch = open_scratch("mlops-kit-duck-")
     limit = memory or min(MOST_MEMORY, max(LEAST_MEMORY, available_memory() // 2))
     connection = duckdb.connect(
         config={
             "memory_limit": f"{limit // (1 << 20)}MiB",
             "threads": threads or usable_processors(),
-            "temp_directory": str(scratch),
+            "temp_directory": str(scratch.path),
             "preserve_insertion_order": True,
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
         }
     )
     connection.execute("SET GLOBAL TimeZone = 'UTC'")  # for the cursors of streams too
-    return Duck(_silent(connection), scratch)
+    return Duck(_silent(connection), scratch.path, scratch)
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,14 +63,25 @@ class Duck:
     """DuckDB's own connection."""
     scratch: Path
     """Folder for what does not fit into memory."""
+    held: Scratch
+    """What removes that folder."""
 
     def __post_init__(self) -> None:
-        weakref.finalize(self, _close, self.connection, self.scratch)
+        weakref.finalize(self, _close, self.connection, self.held)
 
     def run(self, sql: str, values: Any = None) -> duckdb.DuckDBPyConnection:
-        """Run a statement whose result is small, or needed by the next: `run(...).fetchall()`. Raises KeyboardInterrupt at Ctrl-C."""
-        with _interruptible():
-            return self.connection.execute(sql, values)
+        """Run a statement whose result is small, or needed by the next: `run(...).fetchall()`. Raises KeyboardInterrupt at Ctrl-C, and
+        OutsideError when memory or the disk for what does not fit into it are not enough."""
+        import duckdb
+
+        try:
+            with _interruptible():
+                return self.connection.execute(sql, values)
+        except duckdb.OutOfMemoryException as error:
+            raise OutsideError(
+                f"the data does not fit into memory and {self.scratch.parent}: {str(error).splitlines()[0]}",
+                fix="free memory or disk; TMPDIR names another folder for what does not fit into memory",
+            ) from error
 
     def stream(self, sql: str) -> RowStream:
         """Return the rows of the query `sql` as a value for a `Rows` output; the query runs when it is written."""
@@ -86,7 +97,7 @@ class Duck:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        _close(self.connection, self.scratch)
+        _close(self.connection, self.held)
 
 
 def _silent(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
@@ -117,6 +128,6 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _close(connection: duckdb.DuckDBPyConnection, scratch: Path) -> None:
+def _close(connection: duckdb.DuckDBPyConnection, scratch: Scratch) -> None:
     connection.close()
-    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.close()

@@ -49,7 +49,7 @@ def hold_file(path: Path, text: str, what: str, patience: float | None, on_wait:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
-        _wait(lambda: _lock(descriptor), path, what, patience, on_wait)
+        _wait(lambda: try_lock(descriptor), path, what, patience, on_wait)
         with suppress(OSError):  # who it is, is for people: a full disk does not matter
             os.ftruncate(descriptor, 0)
             os.lseek(descriptor, 0, os.SEEK_SET)
@@ -99,7 +99,7 @@ def holder_of(path: Path) -> Holder | None:
     except OSError:
         return None
     try:
-        if _lock(descriptor):
+        if try_lock(descriptor):
             _unlock(descriptor)
             return None
         return _named_in(path)
@@ -134,7 +134,8 @@ def _named_in(path: Path) -> Holder:
     return Holder(pid, " ".join(command_line(pid)))
 
 
-def _lock(descriptor: int) -> bool:
+def try_lock(descriptor: int) -> bool:
+    """Lock an open file, and return whether that was possible: nobody else has it."""
     try:
         if sys.platform == "win32":
             import msvcrt
