@@ -39,10 +39,13 @@ def check_kept(root: Path, folder: str) -> None:
     """Raise RefusedError when git ignores the manifest of the data folder: without it nobody knows which data a commit has."""
     manifest = manifest_path(root / folder)
     if is_ignored(root, manifest):
-        name = manifest_path(Path(folder)).as_posix()
+        name, around = manifest_path(Path(folder)).as_posix(), Path(folder).parent.as_posix()
+        # Git looks into no folder that it ignores, so a line for one file in it would do nothing.
+        whole = is_ignored(root, root / around)
+        instead = f"write `/{around}/*` for the line that ignores {around}/, and" if whole else "add"
         raise RefusedError(
             f"git ignores {name}, which says what was acquired",
-            fix=f"add a line `!/{name}` to .gitignore, below the one that `git check-ignore -v {name}` shows",
+            fix=f"in .gitignore {instead} a line `!/{name}` below it (git check-ignore -v {name} shows the line)",
         )
 
 

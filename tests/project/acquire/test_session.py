@@ -346,9 +346,14 @@ def test_acquire_of_an_empty_inbox_is_no_success(tmp_path: Path) -> None:
         acquire(project, dry_run=True)
 
 
-def test_acquire_refuses_a_manifest_that_git_ignores(project: Path) -> None:
-    (project / ".gitignore").write_text("/inbox/\n/data/*\n", encoding="utf-8")
+@pytest.mark.parametrize(
+    ("rule", "mended"), [("/data/*", "/data/*"), ("/data/", "/data/*"), ("data/", "/data/*")]
+)
+def test_acquire_refuses_a_manifest_that_git_ignores(project: Path, rule: str, mended: str) -> None:
+    (project / ".gitignore").write_text(f"/inbox/\n{rule}\n", encoding="utf-8")
     with pytest.raises(RefusedError, match=r"git ignores data/raw\.manifest\.jsonl") as caught:
         acquire(project)
     assert "!/data/raw.manifest.jsonl" in caught.value.fix
     assert not (project / "data/raw").exists()
+    (project / ".gitignore").write_text(f"/inbox/\n{mended}\n!/data/raw.manifest.jsonl\n", encoding="utf-8")
+    assert acquire(project).stages[0].added
