@@ -63,7 +63,7 @@ def test_what_is_lost_half_written_or_corrupt_is_seen(tmp_path: Path) -> None:
 @pytest.mark.slow
 @needs_strace
 @pytest.mark.parametrize(
-    ("command", "number"), [("run", 10), ("push", 7), ("pull", 7), ("acquire", 5), ("acquire-disk", 3)]
+    ("command", "number"), [("run", 10), ("push", 7), ("pull", 7), ("acquire", 3), ("acquire-disk", 2)]
 )
 def test_command_that_is_hit_loses_nothing_and_goes_on(command: str, number: int, tmp_path: Path) -> None:
     trials = Trials(COMMANDS[command], tmp_path)
