@@ -30,6 +30,17 @@ _SQL_TYPES: dict[ColumnType, str] = {
     "timestamp": "TIMESTAMP",
 }
 
+# Texts that are surely readable; narrower than SHAPES: no number too large, each integer in one spelling, no day that some month lacks but
+# the 30th and 31st where there are.
+_PLAIN: dict[ColumnType, str] = {
+    "integer": r"0|[1-9]\d{0,17}|-[1-9]\d{0,16}",
+    "number": r"-?\d{1,17}(?:\.\d{1,17})?(?:[eE][-+]?\d{1,2})?",
+    "boolean": SHAPES["boolean"],
+    "timestamp": r"(?:\d{3}[1-9]|\d{2}[1-9]0|\d[1-9]00|[1-9]000)-"
+    r"(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
+    r"(?:[T ](?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,6})?)?)?Z?",
+}
+
 
 @dataclass(frozen=True)
 class Cast:
@@ -46,6 +57,10 @@ class Cast:
     """The value where `plain` is true."""
     inline: str
     """The same as `value`, over the raw column."""
+    odd: str
+    """Condition that is true of every value that is there and not `plain`, and false or NULL of missing ones; over the raw column."""
+    same: str
+    """What is equal for two values that are missing or `plain` only where the values are: `quick`, or the text where each value has one."""
     sure: bool = False
     """Whether every value can be read, so that there is nothing to check."""
 
@@ -61,15 +76,16 @@ def cast_sql(raw: str, stored: str, wanted: ColumnType, *, text: str) -> Cast:
     family = _family(stored)
     before, value = _value(raw, stored, wanted, text)
     _, inline = _value(raw, stored, wanted, f"({before})")
-    plain, quick = _plain(raw, stored, wanted)
+    plain, quick, odd = _plain(raw, stored, wanted)
+    spelled = _family(stored) == "text" and wanted in ("string", "integer") and plain != "false"
     sure = wanted == "string" or wanted in _SURE.get(family, ())
     small = family != "integer" or stored.upper() in ("TINYINT", "SMALLINT", "INTEGER", "BIGINT")
-    return Cast(before, value, plain, quick, inline, sure and small)
+    return Cast(before, value, plain, quick, inline, odd, raw if spelled else quick, sure and small)
 
 
 def is_closed(pattern: str) -> bool:
-    """Return whether a text that `pattern` matches as a whole surely needs no trimming and is no missing word; when in doubt, no."""
-    return bool(_CLOSED.fullmatch(pattern)) and not any(re.fullmatch(pattern, word) for word in MISSING_WORDS)
+    """Return whether a text that `pattern` matches as a whole surely needs no trimming; when in doubt, no."""
+    return bool(_CLOSED.fullmatch(pattern))
 
 
 def zoned(value: str, wanted: ColumnType) -> str:
@@ -86,26 +102,41 @@ def _value(raw: str, stored: str, wanted: ColumnType, text: str) -> tuple[str, s
     return raw, _FROM[family](text, stored, wanted)
 
 
-def _plain(raw: str, stored: str, wanted: ColumnType) -> tuple[str, str]:
-    """Return `Cast.plain` and `Cast.quick`: functions of the raw column that DuckDB evaluates for the entries of a dictionary, or in a scan."""
+def _plain(raw: str, stored: str, wanted: ColumnType) -> tuple[str, str, str]:
+    """Return `Cast.plain`, `Cast.quick` and `Cast.odd`.
+
+    They are made of functions of the raw column alone that are NULL where it is NULL and nowhere else, because DuckDB evaluates `NOT f(x)` of
+    such functions for the entries of a dictionary, in the scan: 0.01 s instead of 0.5 for 10 million texts.
+    """
     family = _family(stored)
     if family == "text" and stored.upper() == "VARCHAR":
-        return _plain_text(raw, wanted)
+        plain, quick = _plain_text(raw, wanted)
+        return plain, quick, f"NOT ({plain})"
     if family == "float" and wanted == "number":
-        return f"NOT isnan({raw})", f"CAST({raw} AS DOUBLE)"
+        return f"NOT isnan({raw})", f"CAST({raw} AS DOUBLE)", f"isnan({raw})"
+    if family == "float" and wanted == "integer":
+        plain = (
+            f"{raw} = trunc({raw}) AND abs({raw}) < 9e15"  # NaN equals itself here, and is larger than all
+        )
+        return plain, f"TRY_CAST({raw} AS BIGINT)", f"NOT ({plain})"
     if wanted == "timestamp" and family == "time":
-        return f"{raw} IS NOT NULL", _from_time(raw, stored, wanted)
-    if family == "integer" and wanted in ("integer", "number"):
+        return f"{raw} IS NOT NULL", _from_time(raw, stored, wanted), "false"
+    if family in ("integer", "decimal") and (
+        wanted == "number" or (family, wanted) == ("integer", "integer")
+    ):
         quick = _from_number(raw, stored, wanted)
-        return f"{quick if quick != raw else raw} IS NOT NULL", quick
+        return (
+            f"{quick} IS NOT NULL",
+            quick,
+            "false" if quick == raw else f"{raw} IS NOT NULL AND {quick} IS NULL",
+        )
     if family == "boolean" and wanted == "boolean":
-        return f"{raw} IS NOT NULL", raw
-    return "false", "NULL"
+        return f"{raw} IS NOT NULL", raw, "false"
+    return "false", "NULL", f"{raw} IS NOT NULL"
 
 
 def _plain_text(raw: str, wanted: ColumnType) -> tuple[str, str]:
     if wanted == "string":
-        words = ", ".join(literal(word) for word in MISSING_WORDS)
         starts, ends = (
             " AND ".join(f"NOT {what}({raw}, {sign})" for sign in _RARE)
             for what in ("starts_with", "ends_with")
@@ -114,17 +145,28 @@ def _plain_text(raw: str, wanted: ColumnType) -> tuple[str, str]:
             f"trim({raw}) = {raw} AND {raw} >= '!' AND ({raw} < '~' OR ({starts})) "
             f"AND reverse({raw}) >= '!' AND (reverse({raw}) < '~' OR ({ends}))"
         )
-        return f"{edges} AND NOT list_contains([{words}], {raw})", raw
-    fits = f"regexp_full_match({raw}, {literal(SHAPES[wanted])})"
-    if wanted == "integer":
-        quick = f"TRY_CAST({raw} AS BIGINT)"
-        return f"CAST({quick} AS VARCHAR) = {raw} AND length({raw}) < 19", quick
-    if wanted == "number":
-        return fits, f"TRY_CAST({raw} AS DOUBLE)"
-    if wanted == "timestamp":
-        quick = f"TRY_CAST(rtrim({raw}, 'Z') AS TIMESTAMP)"
-        return f"{fits} AND {quick} IS NOT NULL", quick
-    return fits, f"list_contains([{', '.join(map(literal, TRUE_WORDS))}], lower({raw}))"
+        return f"{edges} AND {no_word(raw)}", raw
+    plain = whole_match(raw, _PLAIN[wanted])
+    if wanted == "boolean":
+        return plain, f"list_contains([{', '.join(map(literal, TRUE_WORDS))}], lower({raw}))"
+    before = f"rtrim({raw}, 'Z')" if wanted == "timestamp" else raw
+    return plain, f"TRY_CAST({before} AS {_SQL_TYPES[wanted]})"
+
+
+def no_word(raw: str) -> str:
+    """Return the condition that a text is no word for a missing value, and not empty."""
+    return f"NOT list_contains([{', '.join(map(literal, MISSING_WORDS))}], {raw})"
+
+
+def whole_match(raw: str, pattern: str) -> str:
+    """Return the condition that `pattern` matches a whole text that is not empty; NULL only where the text is.
+
+    Not `regexp_full_match`, which DuckDB evaluates for every row; `regexp_extract` it evaluates for the entries of a dictionary.
+    """
+    if "\\Q" in pattern:  # would quote what is put behind it
+        return f"regexp_full_match({raw}, {literal(pattern)}) AND {raw} <> ''"
+    anchored = literal(rf"\A(?:{pattern})\z")
+    return f"regexp_extract({raw}, {anchored}) = {raw} AND {raw} <> ''"
 
 
 def sql_type(wanted: ColumnType) -> str:

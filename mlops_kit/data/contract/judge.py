@@ -17,6 +17,8 @@ from mlops_kit.data.contract.rules import ROW, Contract
 if TYPE_CHECKING:
     from mlops_kit.artifacts.duck import Duck
 
+MANY = 4
+"""If more than one row in so many is doubtful, all rows are judged one by one."""
 PIECE = 1 << 24
 """Hashes that are sorted in memory at once."""
 _NUMBERS = count(1)
@@ -67,22 +69,43 @@ def judge(duck: Duck, contract: Contract, relation: str, *, rows: int | None = N
     once more. Costs the memory and disk of the bad rows.
     """
     table = f"__bad_{next(_NUMBERS)}"
+    looked = f"{table}_looked"
+    total = rows if rows is not None else _number(duck, f"SELECT count(*) FROM {relation}")
+    odd = _find_doubtful(duck, contract, relation, looked)
+    many = _number(duck, f"SELECT count(*) FROM {looked}") > total // MANY
     raw = ", ".join(f"r{number}" for number in range(len(contract.casts)))
     faults = " ".join(f"WHEN {rule.broken} THEN {index}" for index, rule in enumerate(contract.rules))
-    suspect = " OR ".join(f"{plain} IS NOT TRUE" for plain in contract.plain)
+    among = "true" if many else f"{ROW} IN (SELECT {ROW} FROM {looked})"
     duck.run(
         f"CREATE TEMP TABLE {table} AS SELECT {ROW}, fault, {raw} FROM ("
         f"SELECT *, CAST(CASE {faults or 'WHEN false THEN 0'} END AS INTEGER) AS fault "
-        f"FROM ({contract.cast_rows(relation, suspect)})) WHERE fault IS NOT NULL"
+        f"FROM ({contract.cast_rows(relation, among)})) WHERE fault IS NOT NULL"
     )
-    total = rows if rows is not None else _number(duck, f"SELECT count(*) FROM {relation}")
+    duck.run(f"DROP TABLE {looked}")
     for index in range(len(contract.rules), len(contract.rules) + len(contract.set_rules)):
-        _add_repeated(duck, contract, relation, table, index=index, rows=total)
+        _add_repeated(duck, contract, relation, table, index=index, rows=total, odd=odd)
     counted = duck.run(
         f"SELECT fault, count(*) FROM {table} GROUP BY fault ORDER BY count(*) DESC, fault"
     ).fetchall()
     breaks = tuple(Break(*contract.promise(fault), number) for fault, number in counted)
     return Judged(contract, relation, table, total, sum(each.rows for each in breaks), breaks)
+
+
+def _find_doubtful(duck: Duck, contract: Contract, relation: str, table: str) -> set[int]:
+    """Make `table` of the numbers of all rows that may break a rule; return the columns in which some value is not `Cast.plain`.
+
+    Column by column and condition by condition: a filter on one column is evaluated within the scan, for the entries of its dictionary or
+    by the smallest and largest values in Parquet's footer, where a condition on several columns is evaluated for each row.
+    """
+    conditions = [(number, each) for number, odd in enumerate(contract.odd) for each in odd]
+    conditions += [(-1, each) for each in contract.doubts]
+    parts = [
+        f"SELECT {ROW}, {number} AS odd FROM ({contract.raw_rows(relation)}) WHERE {condition}"
+        for number, condition in conditions
+    ]
+    parts = parts or [f"SELECT {ROW}, -1 AS odd FROM {relation} WHERE false"]
+    duck.run(f"CREATE TEMP TABLE {table} AS {' UNION ALL '.join(parts)}")
+    return {row[0] for row in duck.run(f"SELECT DISTINCT odd FROM {table} WHERE odd >= 0").fetchall()}
 
 
 def good_sql(contract: Contract, relation: str, bad_table: str, *, keep_row: bool = False) -> str:
@@ -118,7 +141,7 @@ def bad_sql(contract: Contract, bad_table: str) -> str:
 
 
 def _add_repeated(
-    duck: Duck, contract: Contract, relation: str, table: str, *, index: int, rows: int
+    duck: Duck, contract: Contract, relation: str, table: str, *, index: int, rows: int, odd: set[int]
 ) -> None:
     """Add the rows that repeat the values of an earlier good row to the bad ones.
 
@@ -129,8 +152,9 @@ def _add_repeated(
     names = list(contract.schema.columns)
     numbers = [names.index(name) for name in rule.columns]
     values = ", ".join(f"c{number}" for number in numbers)
-    quick = f"hash({', '.join(map(contract.exact, numbers))})"
-    known = "true" if rule.missing_counts else f"{contract.exact(numbers[0])} IS NOT NULL"
+    cells = [contract.exact(number) if number in odd else contract.casts[number].same for number in numbers]
+    quick = f"hash({', '.join(cells)})"
+    known = "true" if rule.missing_counts else f"{cells[0]} IS NOT NULL"
     twice = f"{table}_twice"
     hashes = f"SELECT {quick} AS h FROM ({contract.raw_rows(relation)}) WHERE {known}"
     if not find_twice(duck, hashes, twice, rows):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mlops_kit.artifacts.columns import MISSING_WORDS
 from mlops_kit.artifacts.duck import literal, quoted
 from mlops_kit.artifacts.tables import TableFiles
-from mlops_kit.data.contract.casts import Cast, cast_sql, is_closed, sql_type
+from mlops_kit.data.contract.casts import Cast, cast_sql, is_closed, no_word, sql_type, whole_match
 from mlops_kit.errors import BadDataError, SpecError
 from mlops_kit.spec.model import Column, ColumnType, Schema
 
@@ -60,8 +60,11 @@ class Contract:
     """For each column of the schema, in its order."""
     trusted: tuple[str, ...]
     """For each column a condition over r0, r1 ... that is true only where a good row has the value that `Cast.quick` says."""
-    plain: tuple[str, ...]
-    """For each column a condition over r0, r1 ... that is true only where the row breaks no rule of the column: most rows, told quickly."""
+    odd: tuple[tuple[str, ...], ...]
+    """For each column conditions over r0, r1 ...; a row for which none is true has what `Cast.same` and `Cast.quick` say, or nothing."""
+    doubts: tuple[str, ...]
+    """Conditions over r0, r1 ...; a row for which none is true, nor any of `odd`, breaks no rule: most rows, told quickly. Each looks at one
+    column, in a form that DuckDB evaluates within the scan."""
     rules: tuple[Rule, ...]
     """In the order in which a row is judged; the first that it breaks is the one that quarantine names."""
     set_rules: tuple[SetRule, ...]
@@ -83,6 +86,8 @@ class Contract:
         """Return the expression over r0 ... that is the cast value of column `number` in every good row, the quick way where there is one."""
         cast = self.casts[number]
         if cast.sure and cast.quick == cast.text:
+            return cast.quick
+        if not self.odd[number]:
             return cast.quick
         if cast.plain == "false":
             return cast.inline
@@ -129,7 +134,8 @@ def compile_contract(
         )
     casts = []
     trusted: list[str] = []
-    plain: list[str] = []
+    odd: list[tuple[str, ...]] = []
+    doubts: list[str] = []
     rules: list[Rule] = []
     for number, name in enumerate(wanted):
         column = schema.columns[name]
@@ -137,11 +143,20 @@ def compile_contract(
         checks = _checks(name, column, tables or {})
         casts.append(cast)
         rules += _rules(name, number, column, checks, sure=cast.sure)
-        trusted.append(_trusted(f"r{number}", column, cast))
-        plain.append(_plain(column, cast, trusted[-1], checks))
+        odd.append(_odd(f"r{number}", column, cast))
+        trusted.append(" AND ".join(f"coalesce(NOT ({condition}), true)" for condition in odd[-1]))
+        doubts += _doubts(f"r{number}", column, cast, checks)
     sets = _set_rules(schema, key)
     return Contract(
-        schema, key, dict(stored), tuple(casts), tuple(trusted), tuple(plain), tuple(rules), tuple(sets)
+        schema,
+        key,
+        dict(stored),
+        tuple(casts),
+        tuple(trusted),
+        tuple(odd),
+        tuple(doubts),
+        tuple(rules),
+        tuple(sets),
     )
 
 
@@ -186,31 +201,31 @@ def _rules(
     return found + [Rule(name, words, check(value)) for words, check in checks]
 
 
-def _trusted(raw: str, column: Column, cast: Cast) -> str:
-    """Return `Contract.trusted` of a column. Allowed values and patterns can say by themselves that a text needs no trimming."""
-    condition = cast.plain
+def _odd(raw: str, column: Column, cast: Cast) -> tuple[str, ...]:
+    """Return `Contract.odd` of a column. Allowed values and patterns can say by themselves that a text needs no trimming."""
     if column.type == "string" and cast.quick == raw:
         if column.values and not any(map(_needs_trimming, column.values)):
-            condition = f"list_contains([{', '.join(map(literal, column.values))}], {raw})"
-        elif column.pattern is not None and is_closed(column.pattern):
-            condition = f"regexp_full_match({raw}, {literal(column.pattern)})"
-    return f"({raw} IS NULL OR ({condition}))"
+            return (f"NOT list_contains([{', '.join(map(literal, column.values))}], {raw})",)
+        if column.pattern is not None and is_closed(column.pattern):
+            return f"NOT ({whole_match(raw, column.pattern)})", f"NOT ({no_word(raw)})"
+    return () if cast.odd == "false" else (cast.odd,)
 
 
-def _plain(column: Column, cast: Cast, trusted: str, checks: list[tuple[str, Check]]) -> str:
-    """Return `Contract.plain` of a column; both bounds are compared at once, because each mention of a value casts it again."""
-    conditions = [] if column.nullable else [f"{cast.quick} IS NOT NULL"]
-    conditions.append(trusted)
-    rest = checks
+def _doubts(raw: str, column: Column, cast: Cast, checks: list[tuple[str, Check]]) -> list[str]:
+    """Return the conditions of `Contract.doubts` for a column; both bounds are compared at once, because each mention of a value casts it
+    again."""
+    conditions = [] if column.nullable else [f"{raw} IS NULL"]
+    if cast.plain == "false":
+        return conditions
+    rest = dict(checks)
     if column.min is not None and column.max is not None:
-        between = f"{cast.quick} BETWEEN {_bound(column.min)} AND {_bound(column.max)}"
-        conditions.append(f"({cast.quick} IS NULL OR {between})" if column.nullable else between)
-        rest = checks[2:]
-    conditions += [
-        f"coalesce(NOT ({check(cast.quick)}), true)" if column.nullable else f"NOT ({check(cast.quick)})"
-        for _, check in rest
-    ]
-    return f"({' AND '.join(conditions)})"
+        conditions.append(f"NOT ({cast.quick} BETWEEN {_bound(column.min)} AND {_bound(column.max)})")
+        rest = dict(checks[2:])
+    if column.type == "string" and column.pattern is not None:
+        rest.pop(f"pattern {column.pattern}")
+        if column.values or not is_closed(column.pattern):  # else `odd` says it
+            conditions.append(f"NOT ({whole_match(raw, column.pattern)})")
+    return conditions + [check(cast.quick) for check in rest.values()]
 
 
 def _needs_trimming(value: str) -> bool:
