@@ -5,7 +5,7 @@ python benchmarks/contract.py [rows] [--bad SHARE] [--texts]
 The contract is that of the reference project (10 columns of flights; a key of four columns). Both read the same Parquet file, each in a
 fresh process, check the same rules and must find the same number of bad rows; pandera gets the faster of its own ways (`inplace`).
 With `--texts` all cells are texts, as `acquire` keeps those of a CSV file, and both cast them (`coerce=True`). pandera goes into an
-environment of its own, made by uv. Seconds count from the file to the verdict, imports aside; processor seconds are of the whole process.
+environment of its own, made by uv. Seconds and processor seconds count from the file to the verdict, imports aside.
 """
 
 from __future__ import annotations
@@ -77,7 +77,22 @@ def _as_texts(column: Any) -> Any:
     return column.cast(pa.string())
 
 
+class Clock:
+    """Counts seconds and processor seconds (of all threads) from when it is made."""
+
+    def __init__(self) -> None:
+        self.start, self.start_cpu = time.perf_counter(), time.process_time()
+
+    def read(self) -> tuple[float, float]:
+        return time.perf_counter() - self.start, time.process_time() - self.start_cpu
+
+
 def validate_with_contract(path: Path) -> dict[str, float]:
+    import duckdb  # noqa: F401 - imports do not count
+    import numpy as np  # noqa: F401
+    import pyarrow.compute as pc  # noqa: F401
+    import pyarrow.parquet as pq  # noqa: F401
+
     from mlops_kit.artifacts.duck import open_duck
     from mlops_kit.artifacts.tables import TableFiles
     from mlops_kit.data.contract.judge import judge
@@ -99,13 +114,17 @@ def validate_with_contract(path: Path) -> dict[str, float]:
         }
     )
     key = ("time_hour", "carrier", "flight", "origin")
-    start = time.perf_counter()
+    clock = Clock()
     files = TableFiles((path,))
     relation = numbered(files)
     with open_duck() as duck:
         contract = compile_contract(schema, key=key, stored=stored_columns(duck, relation))
         judged = judge(duck, contract, relation, rows=files.count())
-    return {"bad": judged.bad, "seconds": time.perf_counter() - start, "read": 0.0}
+        seconds, cpu = clock.read()
+        clock = Clock()  # judging reads while it looks; this is what reading each column once takes
+        duck.run(f"SELECT max(hash(COLUMNS(*))) FROM {relation}").fetchall()
+        read, _ = clock.read()
+    return {"bad": judged.bad, "seconds": seconds, "cpu": cpu, "read": read}
 
 
 def validate_with_pandera(path: Path) -> dict[str, float]:
@@ -130,15 +149,16 @@ def validate_with_pandera(path: Path) -> dict[str, float]:
         report_duplicates="exclude_first",
         coerce=TEXTS,
     )
-    start = time.perf_counter()
+    clock = Clock()
     frame = pd.read_parquet(path)
-    read = time.perf_counter() - start
+    read, _ = clock.read()
     bad = 0
     try:
         schema.validate(frame, lazy=True, inplace=True)
     except pa.errors.SchemaErrors as errors:
         bad = errors.failure_cases["index"].nunique()
-    return {"bad": bad, "seconds": time.perf_counter() - start, "read": read}
+    seconds, cpu = clock.read()
+    return {"bad": bad, "seconds": seconds, "cpu": cpu, "read": read}
 
 
 WORKERS = {"contract": validate_with_contract, "pandera": validate_with_pandera}
@@ -169,8 +189,7 @@ def run_worker(name: str, python: str, path: Path) -> dict[str, float]:
 
 def work(name: str, path: Path) -> None:
     found = WORKERS[name](path)
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    found |= {"cpu": usage.ru_utime + usage.ru_stime, "memory": usage.ru_maxrss / 1024}
+    found["memory"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps(found))
 
 
@@ -184,13 +203,14 @@ def show(rows: int, results: dict[str, dict[str, float]]) -> None:
         print(
             f"  {name:<9} {found['seconds']:7.2f} s   {found['cpu']:7.2f} s CPU   {found['memory']:7.0f} MB peak"
         )
-    checked = theirs["seconds"] - theirs["read"]
     print(
         f"  ratio     {theirs['seconds'] / ours['seconds']:7.1f}     {theirs['cpu'] / ours['cpu']:7.1f}         "
         f"{theirs['memory'] / ours['memory']:7.1f}"
     )
+    checked = theirs["seconds"] - theirs["read"]
     print(
-        f"  pandera without reading the file: {checked:.2f} s, {checked / ours['seconds']:.1f} times ours with it"
+        f"  reading each column once takes {ours['read']:.2f} s and {theirs['read']:.2f} s; pandera without it {checked:.2f} s, "
+        f"{checked / ours['seconds']:.1f} times ours with it"
     )
 
 

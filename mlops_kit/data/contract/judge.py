@@ -17,8 +17,10 @@ from mlops_kit.data.contract.rules import ROW, Contract
 if TYPE_CHECKING:
     from mlops_kit.artifacts.duck import Duck
 
-MANY = 4
-"""If more than one row in so many is doubtful, all rows are judged one by one."""
+FEW = 1 / 16
+"""Up to this share of doubtful rows they are copied, so that all rows are read once for them; a larger one is read again where needed."""
+MANY = 1 / 2
+"""From this share of doubtful rows on all rows are judged one by one, without looking up each."""
 PIECE = 1 << 24
 """Hashes that are sorted in memory at once."""
 _NUMBERS = count(1)
@@ -65,25 +67,34 @@ class Judged:
 def judge(duck: Duck, contract: Contract, relation: str, *, rows: int | None = None) -> Judged:
     """Return the rows of `relation` (a table, or what stands after FROM; it has the column `__row`, see `numbered`) judged by `contract`.
 
-    `rows` is their number where it is known. Reads the columns of the contract once, and the columns of the key and of each unique column
-    once more. Costs the memory and disk of the bad rows.
+    `rows` is their number where it is known. Reads each column a few times, alone, those of the key and unique ones once or twice more, and
+    all columns once for the rows that may be bad. Costs the memory and disk of these.
     """
     table = f"__bad_{next(_NUMBERS)}"
-    looked = f"{table}_looked"
+    looked, fetched = f"{table}_looked", f"{table}_fetched"
     total = rows if rows is not None else _number(duck, f"SELECT count(*) FROM {relation}")
     odd = _find_doubtful(duck, contract, relation, looked)
-    many = _number(duck, f"SELECT count(*) FROM {looked}") > total // MANY
+    for place in range(len(contract.set_rules)):
+        _find_repeated(duck, contract, relation, looked, place=place, rows=total, odd=odd)
     raw = ", ".join(f"r{number}" for number in range(len(contract.casts)))
+    share = _number(duck, f"SELECT count(*) FROM {looked}") / max(1, total)
+    source, among = relation, "true" if share > MANY else f"{ROW} IN (SELECT {ROW} FROM {looked})"
+    if share <= FEW:
+        few = f"SELECT {ROW}, {raw} FROM ({contract.raw_rows(relation)}) WHERE {among if share else 'false'}"
+        duck.run(f"CREATE TEMP TABLE {fetched} AS {few}")
+        names = ", ".join(
+            f"r{number} AS {quoted(name)}" for number, name in enumerate(contract.schema.columns)
+        )
+        source, among = f"(SELECT {ROW}, {names} FROM {fetched})", "true"
     faults = " ".join(f"WHEN {rule.broken} THEN {index}" for index, rule in enumerate(contract.rules))
-    among = "true" if many else f"{ROW} IN (SELECT {ROW} FROM {looked})"
     duck.run(
         f"CREATE TEMP TABLE {table} AS SELECT {ROW}, fault, {raw} FROM ("
         f"SELECT *, CAST(CASE {faults or 'WHEN false THEN 0'} END AS INTEGER) AS fault "
-        f"FROM ({contract.cast_rows(relation, among)})) WHERE fault IS NOT NULL"
+        f"FROM ({contract.cast_rows(source, among)})) WHERE fault IS NOT NULL"
     )
-    duck.run(f"DROP TABLE {looked}")
-    for index in range(len(contract.rules), len(contract.rules) + len(contract.set_rules)):
-        _add_repeated(duck, contract, relation, table, index=index, rows=total, odd=odd)
+    for place in range(len(contract.set_rules)):
+        _add_repeated(duck, contract, source, table, looked, place=place)
+    duck.run(f"DROP TABLE {looked}; DROP TABLE IF EXISTS {fetched}")
     counted = duck.run(
         f"SELECT fault, count(*) FROM {table} GROUP BY fault ORDER BY count(*) DESC, fault"
     ).fetchall()
@@ -140,33 +151,44 @@ def bad_sql(contract: Contract, bad_table: str) -> str:
     return f"SELECT {', '.join(parts)} FROM {bad_table} ORDER BY {order}, {quoted(ROW)}"
 
 
-def _add_repeated(
-    duck: Duck, contract: Contract, relation: str, table: str, *, index: int, rows: int, odd: set[int]
+def _find_repeated(
+    duck: Duck, contract: Contract, relation: str, looked: str, *, place: int, rows: int, odd: set[int]
 ) -> None:
-    """Add the rows that repeat the values of an earlier good row to the bad ones.
+    """Add to `looked`, with `odd` = -2 - `place`, the rows whose values another row may have: their hashes occur twice.
 
-    Two steps, because a window over all rows would sort them all: hashes that occur twice (8 bytes a row, numbers only), then the few
-    rows that have one, compared by their values.
+    A window over all rows would sort them all; this holds 8 bytes for each, numbers only.
     """
-    rule = contract.set_rules[index - len(contract.rules)]
+    rule = contract.set_rules[place]
     names = list(contract.schema.columns)
     numbers = [names.index(name) for name in rule.columns]
-    values = ", ".join(f"c{number}" for number in numbers)
     cells = [contract.exact(number) if number in odd else contract.casts[number].same for number in numbers]
     quick = f"hash({', '.join(cells)})"
     known = "true" if rule.missing_counts else f"{cells[0]} IS NOT NULL"
-    twice = f"{table}_twice"
-    hashes = f"SELECT {quick} AS h FROM ({contract.raw_rows(relation)}) WHERE {known}"
-    if not find_twice(duck, hashes, twice, rows):
-        return
+    values, twice = f"FROM ({contract.raw_rows(relation)}) WHERE {known}", f"{looked}_twice"
+    if find_twice(duck, f"SELECT {quick} AS h {values}", twice, rows):
+        duck.run(
+            f"INSERT INTO {looked} SELECT {ROW}, {-2 - place} {values} AND {quick} IN (SELECT h FROM {twice})"
+        )
+        duck.run(f"DROP TABLE {twice}")
+
+
+def _add_repeated(
+    duck: Duck, contract: Contract, source: str, table: str, looked: str, *, place: int
+) -> None:
+    """Add the rows of `source` that repeat the values of an earlier good row to the bad ones in `table`.
+
+    Only those that `_find_repeated` found are compared, by their values.
+    """
+    rule = contract.set_rules[place]
+    names = list(contract.schema.columns)
+    values = ", ".join(f"c{names.index(name)}" for name in rule.columns)
     raw = ", ".join(f"r{number}" for number in range(len(names)))
-    again = contract.cast_rows(relation, f"{known} AND {quick} IN (SELECT h FROM {twice})")
+    again = contract.cast_rows(source, f"{ROW} IN (SELECT {ROW} FROM {looked} WHERE odd = {-2 - place})")
     duck.run(
-        f"INSERT INTO {table} SELECT {ROW}, {index}, {raw} FROM ({again}) "
+        f"INSERT INTO {table} SELECT {ROW}, {len(contract.rules) + place}, {raw} FROM ({again}) "
         f"WHERE {ROW} NOT IN (SELECT {ROW} FROM {table}) "
         f"QUALIFY row_number() OVER (PARTITION BY {values} ORDER BY {ROW}) > 1"
     )
-    duck.run(f"DROP TABLE {twice}")
 
 
 def find_twice(duck: Duck, hashes: str, table: str, rows: int) -> bool:

@@ -120,3 +120,40 @@ def test_judge_of_references_to_a_table_of_texts_leaves_out_what_is_no_value(tmp
 def test_compile_contract_with_a_pattern_that_re2_does_not_have_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="pattern"):
         judged(tmp_path, {"a": ["x"]}, {"a": Column("string", pattern="a{5000}")})
+
+
+def test_judge_of_typed_parquet_doubts_what_is_odd_and_keeps_what_is_good(tmp_path: Path) -> None:
+    schema = {
+        "f": Column("integer", nullable=False, min=0),
+        "w": Column("integer", pattern="[0-9]"),
+        "t": Column("string", pattern="[A-Z]*"),
+    }
+    data = {
+        "f": [1.0, 1.5, float("nan"), float("inf"), None, 1e16, -1.0],
+        "w": [1, 2, 3, 4, 5, None, 7],
+        "t": ["", "A", "A", "A", "A", " A", "A"],
+    }
+    good, bad, _ = judged(tmp_path, data, schema)
+    assert good == [(1, 1, None), (10**16, None, "A")]
+    assert [row[:2] for row in bad] == [
+        ("min 0", "f"),
+        *[("not missing", "f")] * 2,
+        *[("type integer", "f")] * 2,
+    ]
+
+
+def test_judge_of_a_pattern_that_quotes_signs_matches_the_whole_value(tmp_path: Path) -> None:
+    good, bad, _ = judged(
+        tmp_path, {"a": ["a.b", "axb", "a.bc"]}, {"a": Column("string", pattern=r"\Qa.b\E")}
+    )
+    assert good == [("a.b",)]
+    assert [row[2] for row in bad] == ["axb", "a.bc"]
+
+
+@pytest.mark.parametrize("many", [1, 8, 40])
+def test_judge_of_few_and_of_many_doubtful_rows_says_the_same(tmp_path: Path, many: int) -> None:
+    texts = [f" {n}" if n < many else str(n) for n in range(64)] + ["0", "63", "x"]
+    good, bad, found = judged(tmp_path, {"n": texts}, {"n": Column("integer")}, ("n",))
+    assert good == [(n,) for n in range(64)]
+    assert [row[1] for row in bad] == ["unique key", "unique key", "type integer"]
+    assert found.bad == 3
