@@ -54,10 +54,12 @@ class Judged:
     """Rows that break a rule."""
     breaks: tuple[Break, ...]
     """By rule, the most frequent first."""
+    odd: frozenset[int]
+    """Numbers of the columns in which some value is not `Cast.plain`; in the others `Cast.quick` says what a row has."""
 
     def good_sql(self, *, keep_row: bool = False) -> str:
         """Return the query of the good rows, cast, with the columns of the schema (and `__row` if `keep_row`), in no order."""
-        return good_sql(self.contract, self.relation, self.bad_table, keep_row=keep_row)
+        return good_sql(self.contract, self.relation, self.bad_table, odd=self.odd, keep_row=keep_row)
 
     def bad_sql(self) -> str:
         """Return the query of the quarantine: key as texts, `rule`, `column`, `value` (raw, as text); by key, rule, column and row."""
@@ -99,10 +101,10 @@ def judge(duck: Duck, contract: Contract, relation: str, *, rows: int | None = N
         f"SELECT fault, count(*) FROM {table} GROUP BY fault ORDER BY count(*) DESC, fault"
     ).fetchall()
     breaks = tuple(Break(*contract.promise(fault), number) for fault, number in counted)
-    return Judged(contract, relation, table, total, sum(each.rows for each in breaks), breaks)
+    return Judged(contract, relation, table, total, sum(each.rows for each in breaks), breaks, odd)
 
 
-def _find_doubtful(duck: Duck, contract: Contract, relation: str, table: str) -> set[int]:
+def _find_doubtful(duck: Duck, contract: Contract, relation: str, table: str) -> frozenset[int]:
     """Make `table` of the numbers of all rows that may break a rule; return the columns in which some value is not `Cast.plain`.
 
     Column by column and condition by condition: a filter on one column is evaluated within the scan, for the entries of its dictionary or
@@ -116,16 +118,21 @@ def _find_doubtful(duck: Duck, contract: Contract, relation: str, table: str) ->
     ]
     parts = parts or [f"SELECT {ROW}, -1 AS odd FROM {relation} WHERE false"]
     duck.run(f"CREATE TEMP TABLE {table} AS {' UNION ALL '.join(parts)}")
-    return {row[0] for row in duck.run(f"SELECT DISTINCT odd FROM {table} WHERE odd >= 0").fetchall()}
+    found = duck.run(f"SELECT DISTINCT odd FROM {table} WHERE odd >= 0").fetchall()
+    return frozenset(row[0] for row in found)
 
 
-def good_sql(contract: Contract, relation: str, bad_table: str, *, keep_row: bool = False) -> str:
-    """Return the query of the rows of `relation` that are not in `bad_table`, cast, in no order."""
+def good_sql(
+    contract: Contract, relation: str, bad_table: str, *, odd: frozenset[int], keep_row: bool = False
+) -> str:
+    """Return the query of the rows of `relation` that are not in `bad_table`, cast, in no order; `odd` is `Judged.odd`."""
     columns = contract.schema.columns
-    values = [
-        f"{zoned(contract.exact(number), column.type)} AS {quoted(name)}"
-        for number, (name, column) in enumerate(columns.items())
-    ]
+    values = []
+    for number, (name, column) in enumerate(columns.items()):
+        cast = contract.casts[number]
+        exact = number in odd or cast.plain == "false"
+        value = contract.exact(number) if exact else cast.quick
+        values.append(f"{zoned(value, column.type)} AS {quoted(name)}")
     if keep_row:
         values.append(quoted(ROW))
     good = f"(SELECT * FROM {relation} ANTI JOIN {bad_table} USING ({quoted(ROW)}))"
@@ -152,7 +159,7 @@ def bad_sql(contract: Contract, bad_table: str) -> str:
 
 
 def _find_repeated(
-    duck: Duck, contract: Contract, relation: str, looked: str, *, place: int, rows: int, odd: set[int]
+    duck: Duck, contract: Contract, relation: str, looked: str, *, place: int, rows: int, odd: frozenset[int]
 ) -> None:
     """Add to `looked`, with `odd` = -2 - `place`, the rows whose values another row may have: their hashes occur twice.
 

@@ -157,3 +157,16 @@ def test_judge_of_few_and_of_many_doubtful_rows_says_the_same(tmp_path: Path, ma
     assert good == [(n,) for n in range(64)]
     assert [row[1] for row in bad] == ["unique key", "unique key", "type integer"]
     assert found.bad == 3
+
+
+def test_judge_of_a_column_without_any_value_gives_it_its_type(tmp_path: Path) -> None:
+    import pyarrow as pa
+
+    columns = {"a": pa.nulls(2), "b": pa.nulls(2, pa.string()), "c": pa.nulls(2, pa.bool_())}
+    schema = {"a": Column("timestamp"), "b": Column("integer"), "c": Column("number")}
+    _, _, found = judged(tmp_path, columns, schema)
+    with open_duck() as duck:
+        described = duck.run(
+            f"DESCRIBE {found.good_sql()}".replace(found.bad_table, "(SELECT 0 AS __row)")
+        ).fetchall()
+    assert [row[1] for row in described] == ["TIMESTAMP WITH TIME ZONE", "BIGINT", "DOUBLE"]
