@@ -65,14 +65,53 @@ def row_hash(width: int) -> str:
 
 
 def _cancel(duck: Duck, old: str, new: str, width: int) -> None:
+    """Make `gone` and `came` of the queries `old` and `new`: rows whose hash the other side lacks, unless copies have to be counted.
+
+    The head is read once: rows that the base lacks are kept beside the hashes of all, as lists, which cost nothing where there is none.
+    """
     backwards = f"hash(42, {', '.join(f'v{i}' for i in reversed(range(width)))})"
     marks = f"{row_hash(width)} AS h, {backwards} AS g"
+    columns = ", ".join(f"v{i}" for i in range(width))
+    row = ", ".join(f"v{i} := v{i}" for i in range(width))
+    duck.run(f"CREATE OR REPLACE TABLE old_marks AS SELECT {marks} FROM ({old})")
     duck.run(
-        f"CREATE OR REPLACE TABLE net AS SELECT h, g, sum(s)::BIGINT AS d FROM ("
-        f"SELECT {marks}, -1 AS s FROM ({old}) UNION ALL SELECT {marks}, 1 AS s FROM ({new})"
+        "CREATE OR REPLACE TABLE new_marks AS SELECT h, g, CASE WHEN h NOT IN (SELECT h FROM old_marks) "
+        f"THEN [struct_pack({row})] END AS r FROM (SELECT *, {marks} FROM ({new}))"
+    )
+    duck.run(
+        f"CREATE TABLE gone AS SELECT * FROM (SELECT *, {marks} FROM ({old})) ANTI JOIN new_marks USING (h)"
+    )
+    if _balanced(duck):
+        for mark in "hg":
+            duck.run(f"ALTER TABLE gone DROP COLUMN {mark}")
+        fields = ", ".join(f"r[1].v{i} AS v{i}" for i in range(width))
+        duck.run(f"CREATE TABLE came AS SELECT {fields} FROM new_marks WHERE r IS NOT NULL")
+    else:
+        _drop(duck, "gone")
+        _count_copies(duck, old, new, marks=marks, columns=columns)
+    _drop(duck, "old_marks", "new_marks")
+
+
+def _balanced(duck: Duck) -> bool:
+    """Return whether what both sides share is the same with all copies: as many rows, and the same sums of both hashes.
+
+    It is not where a row has another number of copies, or where two rows have one `h` and not one `g`.
+    """
+    sums = "SELECT count(*), coalesce(sum(h), 0), coalesce(sum(g), 0) FROM"
+    old, gone, new, came = (
+        duck.run(f"{sums} {rows}").fetchone() or (0, 0, 0)
+        for rows in ("old_marks", "gone", "new_marks", "new_marks WHERE r IS NOT NULL")
+    )
+    return all(a - b == c - d for a, b, c, d in zip(old, gone, new, came, strict=True))
+
+
+def _count_copies(duck: Duck, old: str, new: str, *, marks: str, columns: str) -> None:
+    """Make `gone` and `came` by counting the copies of each row."""
+    duck.run(
+        "CREATE OR REPLACE TABLE net AS SELECT h, g, sum(s)::BIGINT AS d FROM ("
+        "SELECT h, g, -1 AS s FROM old_marks UNION ALL SELECT h, g, 1 AS s FROM new_marks"
         ") GROUP BY h, g HAVING sum(s) <> 0"
     )
-    columns = ", ".join(f"v{i}" for i in range(width))
     for table, rows, sign in (("gone", old, -1), ("came", new, 1)):
         duck.run(
             f"CREATE TABLE {table}_all AS SELECT r.*, {sign} * n.d AS d FROM (SELECT *, {marks} FROM ({rows})) r "
