@@ -12,10 +12,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from mlops_kit.artifacts.columns import MISSING_WORDS
-from mlops_kit.artifacts.duck import Duck, literal
+from mlops_kit.artifacts.duck import Duck
 from mlops_kit.data.diff.alignment import FLOATS, WHOLE, Pair
 from mlops_kit.data.diff.model import ColumnDiff, ColumnSummary, ShiftLevel, ValueShare
+from mlops_kit.data.diff.summaries import present, summarize, value_of
 from mlops_kit.data.diff.words import count_words, share_words
 
 if TYPE_CHECKING:
@@ -54,6 +54,8 @@ class Sides:
     """Column -> rows that have the same value on both sides, at least; 0 where nothing is known."""
     quiet: frozenset[str] = frozenset()
     """Columns that move by their nature, such as the time of a row; they are not judged."""
+    cancelled: bool = False
+    """Whether the tables `gone` and `came` hold what differs between both relations, column number i as `v<i>`."""
 
 
 def compare_columns(duck: Duck, sides: Sides) -> dict[str, ColumnDiff]:
@@ -76,7 +78,7 @@ def compare_columns(duck: Duck, sides: Sides) -> dict[str, ColumnDiff]:
         for side in ("old", "new"):
             _take_sample(duck, sides, side, every, looked_at)
     kinds = [_kind(duck, i, pair, sampled=i in looked_at) for i, pair in enumerate(sides.pairs)]
-    summaries = [_summaries(duck, sides, side, kinds) for side in ("old", "new")]
+    summaries = summarize(duck, sides.pairs, sides.old, sides.new, kinds=kinds, cancelled=sides.cancelled)
     sampled = max(_count(duck, f"sample_{side}") for side in ("old", "new")) if looked_at and every > 1 else 0
     found = {}
     for i, pair in enumerate(sides.pairs):
@@ -137,47 +139,6 @@ def _kind(duck: Duck, place: int, pair: Pair, *, sampled: bool) -> str:
     return "label"
 
 
-def present(value: str) -> str:
-    """Return the condition that a text is none of the words for a missing value."""
-    words = ", ".join(literal(word) for word in MISSING_WORDS)
-    return f"({value} IS NOT NULL AND trim({value}) NOT IN ({words}))"
-
-
-def _value(column: str, kind: str, pair: Pair) -> str:
-    """Return the value as what is compared; NaN is missing."""
-    if pair.type == "VARCHAR" and kind != "label":
-        cast = "DOUBLE" if kind == "number" else "TIMESTAMP WITH TIME ZONE"
-        column = f"CASE WHEN {present(column)} THEN TRY_CAST({column} AS {cast}) END"
-    if kind == "number" and (pair.type in FLOATS or pair.type == "VARCHAR"):
-        return f"CASE WHEN NOT isnan({column}) THEN {column} END"
-    return column
-
-
-def _summaries(duck: Duck, sides: Sides, side: str, kinds: Sequence[str]) -> list[ColumnSummary]:
-    parts = ["count(*)"]
-    for pair, kind in zip(sides.pairs, kinds, strict=True):
-        value = _value(getattr(pair, side), kind, pair)
-        edges = kind in ("number", "time")
-        parts += [f"count({value})"]
-        parts += [f"CAST({f}({value}) AS VARCHAR)" if edges else "NULL" for f in ("min", "max")]
-    found = duck.run(f"SELECT {', '.join(parts)} FROM {getattr(sides, side)}").fetchone() or ()
-    rows = int(found[0])
-    return [
-        ColumnSummary(
-            rows,
-            rows - int(found[1 + 3 * i]),
-            (("min", _short(found[2 + 3 * i])), ("max", _short(found[3 + 3 * i])))
-            if found[2 + 3 * i]
-            else (),
-        )
-        for i in range(len(kinds))
-    ]
-
-
-def _short(text: str) -> str:
-    return text.removesuffix(".0").removesuffix("+00").removesuffix(" 00:00:00")
-
-
 def _compare(
     duck: Duck,
     sides: Sides,
@@ -234,7 +195,7 @@ def _numbers(duck: Duck, side: str, place: int, kind: str, pair: Pair) -> Array:
     """Return the values of the sample as doubles (times as seconds), sorted, without missing ones."""
     import numpy as np
 
-    value = _value(f"v{place}", kind, pair)
+    value = value_of(f"v{place}", kind, pair)
     value = f"epoch({value})" if kind == "time" else f"CAST({value} AS DOUBLE)"
     found = duck.run(f"SELECT {value} AS v FROM sample_{side} WHERE {value} IS NOT NULL").fetchnumpy()["v"]
     return np.sort(np.asarray(found, dtype=np.float64))

@@ -156,7 +156,7 @@ def _compare(path: str, work: _Work, files: FileSet) -> TableDiff:
     left = _leftover(work)
     happened = _Rows.of(work, left, key)
     counts_by_column = changed_counts(duck, left) if happened.changed else {}
-    shifts = _columns(work, key, _same_values(left, counts, happened, counts_by_column))
+    shifts = _columns(work, key, left, _same_values(left, counts, happened, counts_by_column))
     columns = _with_changes(work, left, counts_by_column, shifts, key)
     classes = class_balance(
         duck, work.pairs, work.old.sql, work.new.sql, target=options.target, hidden=options.hidden
@@ -269,7 +269,7 @@ def _same_values(
     return {pair.name: unchanged + (rows.changed or 0) - changed.get(pair.name, 0) for pair in left.pairs}
 
 
-def _columns(work: _Work, key: KeyWish | None, same: dict[str, int]) -> dict[str, ColumnDiff]:
+def _columns(work: _Work, key: KeyWish | None, left: Leftover, same: dict[str, int]) -> dict[str, ColumnDiff]:
     """Return column -> its shift, against the unchanged files where one side has no rows of its own."""
     options = work.options
     old, new = _whole(work)
@@ -282,6 +282,7 @@ def _columns(work: _Work, key: KeyWish | None, same: dict[str, int]) -> dict[str
         options.hidden,
         {} if work.reference else same,
         frozenset({time.name} if (time := _time_pair(pairs, options)) else ()),
+        cancelled=not work.reference and not left.spelled,
     )
     return compare_columns(work.duck, sides)
 
