@@ -12,19 +12,31 @@ from collections.abc import Sequence
 from mlops_kit.artifacts.canonical.parquet import stream_arrow
 from mlops_kit.artifacts.duck import Duck, quoted
 from mlops_kit.data.diff.alignment import Pair, lone_pairs
-from mlops_kit.data.diff.cancel import cancel
+from mlops_kit.data.diff.cancel import Leftover, cancel
 from mlops_kit.data.diff.pairing import pair_rows
 from mlops_kit.data.diff.reading import Relation
 from mlops_kit.data.diff.table import DiffOptions
 
 
 def write_patch(
-    duck: Duck, old: Relation, new: Relation, pairs: Sequence[Pair], key: Sequence[str], options: DiffOptions
+    duck: Duck,
+    old: Relation,
+    new: Relation,
+    pairs: Sequence[Pair],
+    key: Sequence[str],
+    options: DiffOptions,
+    *,
+    done: Leftover,
 ) -> None:
-    """Write all rows that differ to `options.rows`, ordered by key; equal inputs give equal bytes."""
+    """Write all rows that differ to `options.rows`, ordered by key; equal inputs give equal bytes.
+
+    `done` is what has been cancelled; it is cancelled anew where the columns are others.
+    """
     assert options.rows is not None
     both = [pair for pair in (*pairs, *lone_pairs(old, new)) if pair.name not in options.hidden]
-    left = cancel(duck, both, old.sql, new.sql)
+    if done.spelled or tuple(both) != done.pairs:
+        done = cancel(duck, both, old.sql, new.sql)
+    left = done
     names = [name for name in key if name not in options.hidden]
     columns = ", ".join(f"v{i} AS {quoted(pair.name)}" for i, pair in enumerate(left.pairs))
     numbers = {pair.name: i for i, pair in enumerate(left.pairs)}

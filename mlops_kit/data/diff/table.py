@@ -166,7 +166,7 @@ def _compare(path: str, work: _Work, files: FileSet) -> TableDiff:
     if options.rows:
         from mlops_kit.data.diff.patch import write_patch
 
-        write_patch(duck, work.old, work.new, work.pairs, key.columns if key else (), options)
+        write_patch(duck, work.old, work.new, work.pairs, key.columns if key else (), options, done=left)
     return TableDiff(
         path=path,
         state="changed",
