@@ -5,8 +5,10 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from mlops_kit.spec.model import Kpis
+if TYPE_CHECKING:
+    from mlops_kit.spec.model import Kpis
 
 
 def unambiguous(found: Sequence[tuple[str, str, float]]) -> dict[str, float]:

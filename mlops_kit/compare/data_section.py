@@ -7,19 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from mlops_kit.artifacts.datadocs import MANIFEST, PROFILE
+from mlops_kit.artifacts.datadocs import CONTRACT, MANIFEST, PROFILE
 from mlops_kit.artifacts.datafiles import DataFile
 from mlops_kit.artifacts.side import Side
 from mlops_kit.artifacts.store import DIRECTORY, Store, open_store
-from mlops_kit.compare.hiding import Hiding
-from mlops_kit.compare.partitions import compare_manifests
-from mlops_kit.compare.profiles import compare_profiles
-from mlops_kit.compare.quarantine import NAME, compare_quarantine
-from mlops_kit.compare.section import DataSection
-from mlops_kit.data.diff.model import TableDiff
 from mlops_kit.errors import BadDataError
 
 if TYPE_CHECKING:
+    from mlops_kit.compare.hiding import Hiding
+    from mlops_kit.compare.section import DataSection
+    from mlops_kit.data.diff.model import TableDiff
     from mlops_kit.data.diff.table import DiffOptions
     from mlops_kit.data.diff.tracked import Facts
 
@@ -48,7 +45,13 @@ def describe_data(
     """
     if level == "none" or base is None or not _differ(base, head):
         return None
-    from mlops_kit.data.diff.tracked import read_facts  # a comparison without other data does not wait for it
+    # A comparison without other data does not wait for these.
+    from mlops_kit.compare.hiding import Hiding
+    from mlops_kit.compare.partitions import compare_manifests
+    from mlops_kit.compare.profiles import compare_profiles
+    from mlops_kit.compare.quarantine import compare_quarantine
+    from mlops_kit.compare.section import DataSection
+    from mlops_kit.data.diff.tracked import read_facts
 
     facts = (read_facts(head.documents), read_facts(base.documents))
     hiding = Hiding(facts[0].hidden | facts[1].hidden, any(one.hides_all for one in facts))
@@ -99,9 +102,18 @@ def _differ(base: Side, head: Side) -> bool:
     files = {path: file.digest for path, file in base.data.items()}
     return (
         files != {path: file.digest for path, file in head.data.items()}
-        or base.documents != head.documents
+        or _telling(base) != _telling(head)
         or dict(_folders(base)) != dict(_folders(head))
     )
+
+
+def _telling(side: Side) -> Documents:
+    """Return the documents that say of the data what it is; params.yaml and mlops.yaml only say how to read it."""
+    return {
+        path: content
+        for path, content in side.documents.items()
+        if path.endswith(MANIFEST) or path in (PROFILE, CONTRACT)
+    }
 
 
 def _folders(side: Side) -> Iterator[tuple[str, str]]:
@@ -137,4 +149,6 @@ def _read(store: Store, digest: str) -> bytes | None:
 
 
 def _quarantine(side: Side) -> DataFile | None:
+    from mlops_kit.compare.quarantine import NAME
+
     return next((file for path, file in side.data.items() if posixpath.basename(path) == NAME), None)
