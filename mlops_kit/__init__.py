@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         Html,
         InputFile,
         InputRules,
+        LabelEvents,
         Manifests,
         Metrics,
         Model,
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     )
     from mlops_kit.artifacts.predictions import feature_columns, make_predictions
     from mlops_kit.artifacts.source import open_source
-    from mlops_kit.artifacts.tables import PartitionSet, PartitionStream, RowStream, TableFiles
+    from mlops_kit.artifacts.tables import EventFiles, PartitionSet, PartitionStream, RowStream, TableFiles
     from mlops_kit.compare.kpis import judge_kpis
     from mlops_kit.compare.metrics import compute_metrics
     from mlops_kit.data.calendar import add_calendar
@@ -63,17 +64,19 @@ if TYPE_CHECKING:
     from mlops_kit.data.rules.flow import read_raw
     from mlops_kit.data.splitting.methods import split_by_group, split_by_hash, split_by_time
     from mlops_kit.errors import BadDataError
+    from mlops_kit.spec.labels import Labelling
     from mlops_kit.spec.model import Column, Kpis, Schema, Task
     from mlops_kit.steps.runner import run, step
 
 _KINDS = "mlops_kit.artifacts.kinds"
 _HOMES = {
     **dict.fromkeys(
-        ("Array", "Arrow", "Bundle", "Csv", "Curve", "Database", "Document", "Figure", "Html", "InputFile", "InputRules", "Manifests", "Metrics", "Model", "PartitionRows", "Partitions",
+        ("Array", "Arrow", "Bundle", "Csv", "Curve", "Database", "Document", "Figure", "Html", "InputFile", "InputRules", "LabelEvents", "Manifests", "Metrics", "Model", "PartitionRows", "Partitions",
          "Predictions", "Rows", "Table", "Text"), _KINDS),
     **dict.fromkeys(("Column", "Kpis", "Schema", "Task"), "mlops_kit.spec.model"),
     **dict.fromkeys(("run", "step"), "mlops_kit.steps.runner"),
     "BadDataError": "mlops_kit.errors",
+    "Labelling": "mlops_kit.spec.labels",
     "FormatOptions": "mlops_kit.data.formats.options",
     "DatabaseRows": "mlops_kit.data.partitions.database",
     "StoredFiles": "mlops_kit.data.partitions.stored",
@@ -87,11 +90,10 @@ _HOMES = {
     "profile_rows": "mlops_kit.data.profile",
     "read_raw": "mlops_kit.data.rules.flow",
     "TRUSTED_TYPES": "mlops_kit.artifacts.canonical.model",
-    **dict.fromkeys(("PartitionSet", "PartitionStream", "RowStream", "TableFiles"), "mlops_kit.artifacts.tables"),
+    **dict.fromkeys(("EventFiles", "PartitionSet", "PartitionStream", "RowStream", "TableFiles"), "mlops_kit.artifacts.tables"),
     "add_calendar": "mlops_kit.data.calendar",
     "label_rows": "mlops_kit.data.labelling",
     **dict.fromkeys(("split_by_group", "split_by_hash", "split_by_time"), "mlops_kit.data.splitting.methods"),
-    **dict.fromkeys(("PartitionSet", "RowStream", "TableFiles"), "mlops_kit.artifacts.tables"),
     "open_duck": "mlops_kit.artifacts.duck",
     "canonical_json": "mlops_kit.artifacts.canonical.text",
     "cast_column": "mlops_kit.artifacts.columns",
@@ -120,12 +122,15 @@ __all__ = [
     "Database",
     "DatabaseRows",
     "Document",
+    "EventFiles",
     "Figure",
     "FormatOptions",
     "Html",
     "InputFile",
     "InputRules",
     "Kpis",
+    "LabelEvents",
+    "Labelling",
     "LocalFiles",
     "Manifest",
     "Manifests",

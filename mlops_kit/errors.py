@@ -23,7 +23,7 @@ class ExitCode(IntEnum):
 EXIT_MEANINGS: dict[ExitCode, str] = {
     ExitCode.OK: "done",
     ExitCode.UNEXPECTED: "an unexpected error; a log with versions was written",
-    ExitCode.USAGE: "wrong usage, or a project file (mlops.yaml, params.yaml, kpis.yaml, schema.yaml) that cannot be used",
+    ExitCode.USAGE: "wrong usage, or a project file (mlops.yaml, params.yaml, kpis.yaml, schema.yaml, labels/labels.yaml) that cannot be used",
     ExitCode.KPI_BREACH: "a KPI is breached",
     ExitCode.UNREADABLE: "a side of a comparison, or recorded content, could not be read or is not whole",
     ExitCode.BAD_DATA: "input data or labels are bad, or a rerun came out differently",

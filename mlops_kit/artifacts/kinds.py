@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     Database: TypeAlias = Mapping[str, pd.DataFrame]
     Html: TypeAlias = str
     Arrow: TypeAlias = pa.Table
+    LabelEvents: TypeAlias = Any  # EventFiles in
     Rows: TypeAlias = Any  # TableFiles in, a RowStream out
     PartitionRows: TypeAlias = Any  # TableFiles in, a PartitionStream or the Path of a folder out
     Predictions: TypeAlias = pa.Table
@@ -54,6 +55,9 @@ else:
     class PartitionRows:
         """Partitions of any size in `data/<name>/`, the same folder as Partitions: read as TableFiles, written from a PartitionStream
         or a finished folder."""
+
+    class LabelEvents:
+        """Label events in `labels/<name>/`, in git: read as EventFiles; no stage writes it."""
 
     class Csv:
         """A pandas DataFrame in `data/<name>.csv`, for tools that read nothing else; types are guessed anew when it is read."""
@@ -133,6 +137,7 @@ KINDS: dict[str, Kind] = {
         Kind("Arrow", "data/{name}.parquet", packages=("pyarrow",)),
         Kind("Rows", "data/{name}.parquet", packages=("duckdb", "pyarrow")),
         Kind("PartitionRows", "data/{name}/", packages=("duckdb", "pyarrow")),
+        Kind("LabelEvents", "labels/{name}/", cache=False, packages=("duckdb", "pyarrow")),
         Kind("Csv", "data/{name}.csv", packages=("pandas",)),
         Kind("Array", "data/{name}.npy", packages=("numpy",)),
         Kind("Database", "data/{name}.sqlite", packages=("pandas",)),

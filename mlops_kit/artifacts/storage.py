@@ -167,6 +167,7 @@ def _expect(value: Any, kind: type, name: str, path: Path) -> None:
 READERS: dict[str, Callable[[Path], Any]] = {
     "Table": tables.read_frame,
     "Arrow": tables.read_parquet,
+    "LabelEvents": tables.read_event_files,
     "Rows": tables.read_rows,
     "Csv": _read_csv,
     "Array": _read_array,

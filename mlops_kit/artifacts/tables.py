@@ -82,6 +82,14 @@ class TableFiles:
 
 
 @dataclass(frozen=True)
+class EventFiles:
+    """Label events of any number: what a step gets for `LabelEvents`. `labels/events/` reads them."""
+
+    paths: tuple[Path, ...]
+    """JSON lines and Parquet files, one for each batch, by name; none when nothing is labelled yet."""
+
+
+@dataclass(frozen=True)
 class RowStream:
     """Rows that are made when they are written: what a step returns for `Rows`. `open` is called once; it gives a pyarrow RecordBatchReader.
 
@@ -152,6 +160,14 @@ def read_partition_rows(path: Path) -> TableFiles:
     if not files:
         raise BadDataError(f"{path}: no partitions (*.parquet) in this folder", fix="mlops-kit run")
     return TableFiles(files)
+
+
+def read_event_files(path: Path) -> EventFiles:
+    """Return the files of label events in the folder `path`, by name, without reading them. Raises BadDataError without the folder."""
+    if not path.is_dir():
+        raise BadDataError(f"{path}: no such folder", fix=f"mkdir {path}, and commit a file in it")
+    found = (file for file in path.iterdir() if file.suffix in (".jsonl", ".parquet"))
+    return EventFiles(tuple(sorted(found, key=lambda file: file.name)))
 
 
 def write_parquet(table: pa.Table, path: Path) -> None:

@@ -10,9 +10,10 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from mlops_kit.spec.build import field_types
 from mlops_kit.spec.docs import class_doc, field_docs
+from mlops_kit.spec.labels import Labelling
 from mlops_kit.spec.model import Kpis, Lifecycle, Schema
 
-FILES: dict[str, type] = {"mlops": Lifecycle, "kpis": Kpis, "schema": Schema}
+FILES: dict[str, type] = {"mlops": Lifecycle, "kpis": Kpis, "schema": Schema, "labels": Labelling}
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 

@@ -10,11 +10,13 @@ from mlops_kit.errors import SpecError, UsageError
 from mlops_kit.spec.build import build
 from mlops_kit.spec.column_checks import check_column
 from mlops_kit.spec.column_checks import check_that as _check
+from mlops_kit.spec.label_checks import check_task
+from mlops_kit.spec.labels import Labelling
 from mlops_kit.spec.model import Kpis, Lifecycle, Schema
-from mlops_kit.spec.names import KPIS, LIFECYCLE, PARAMS, SCHEMA
+from mlops_kit.spec.names import KPIS, LABELLING, LIFECYCLE, PARAMS, SCHEMA
 from mlops_kit.spec.yamlfile import YamlDocument, compose_yaml
 
-__all__ = ["KPIS", "LIFECYCLE", "PARAMS", "SCHEMA"]  # and what is defined here
+__all__ = ["KPIS", "LABELLING", "LIFECYCLE", "PARAMS", "SCHEMA"]  # and what is defined here
 
 T = TypeVar("T")
 
@@ -99,6 +101,33 @@ def load_schema(text: str, *, where: str = SCHEMA) -> Schema:
     return schema
 
 
+def load_labelling(text: str, *, where: str = LABELLING) -> Labelling:
+    """Return labels/labels.yaml as a value. Raises SpecError with file and line when it cannot be used."""
+    document = compose_yaml(text, where=where)
+    labelling = build(Labelling, document)
+    _check(document, ("tasks",), labelling.tasks, "at least one task")
+    for name, task in labelling.tasks.items():
+        _check(
+            document,
+            ("tasks", name),
+            _NAME.fullmatch(name),
+            "a name of letters, digits, dots, dashes and underscores",
+        )
+        check_task(document, name, task)
+    for name, annotator in labelling.annotators.items():
+        here = ("annotators", name)
+        _check(
+            document,
+            here,
+            _NAME.fullmatch(name),
+            "a pseudonym of letters, digits, dots, dashes and underscores",
+        )
+        _check(document, (*here, "trust"), annotator.trust >= 0, "0 or more")
+        unknown = [task for task in annotator.tasks if task not in labelling.tasks]
+        _check(document, (*here, "tasks"), not unknown, f"tasks of this file ({', '.join(labelling.tasks)})")
+    return labelling
+
+
 def load_params(text: str, *, where: str = PARAMS) -> dict[str, Any]:
     """Return params.yaml as section -> values. Raises SpecError with file and line when it is not a mapping of sections."""
     document = compose_yaml(text, where=where)
@@ -143,6 +172,11 @@ def read_kpis(root: Path) -> Kpis:
 def read_schema(root: Path) -> Schema:
     """Return the data contract of the project at `root`."""
     return load_schema(_read(root, SCHEMA))
+
+
+def read_labelling(root: Path) -> Labelling:
+    """Return what is labelled in the project at `root`."""
+    return load_labelling(_read(root, LABELLING))
 
 
 def _read(root: Path, name: str) -> str:

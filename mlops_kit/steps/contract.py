@@ -10,7 +10,7 @@ from pathlib import Path
 from mlops_kit.artifacts.kinds import KINDS
 from mlops_kit.errors import SpecError
 
-SPEC_INPUTS = ("task", "schema", "kpis")
+SPEC_INPUTS = ("task", "schema", "kpis", "labelling")
 MANIFEST = "manifest"
 SOURCE = "source"
 
@@ -49,7 +49,7 @@ class StepContract:
     input_rules: tuple[str, ...]
     """Params fields with rules, which may name functions of the project."""
     spec_inputs: tuple[str, ...]
-    """Which of task, schema, kpis it reads."""
+    """Which of task, schema, kpis, labelling it reads."""
     imports: tuple[str, ...]
     """Top-level names of the modules that its file imports, inside functions too."""
     frozen: bool = False

@@ -9,7 +9,11 @@ from typing import Any
 from mlops_kit.artifacts.declared import MANIFEST_ENDING
 from mlops_kit.artifacts.kinds import KINDS
 from mlops_kit.spec.model import StepUse
+from mlops_kit.spec.names import KPIS, LABELLING, SCHEMA
 from mlops_kit.steps.contract import StepContract
+
+SPEC_FILES = {"schema": SCHEMA, "kpis": KPIS, "labelling": LABELLING}
+"""Keyword parameter of a step -> the project file that it depends on; `task` is a section of mlops.yaml."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,7 @@ def declared_files(contract: StepContract, use: StepUse, section: Any) -> Declar
     """Return what a stage reads and writes; `section` is its own section of params.yaml."""
     files, packages = _input_files(contract, section)
     inputs = [KINDS[ref.kind].locate(use.inputs.get(ref.name, ref.name)) for ref in contract.inputs]
-    specs = [f"{spec}.yaml" for spec in contract.spec_inputs if spec != "task"]
+    specs = [SPEC_FILES[spec] for spec in contract.spec_inputs if spec in SPEC_FILES]
     outputs = [KINDS[ref.kind].locate(use.outputs.get(ref.name, ref.name)) for ref in contract.outputs]
     manifests = [f"{path}{MANIFEST_ENDING}" for path in outputs] if contract.frozen else []
     reads = dict.fromkeys([*files, *use.deps, *inputs, *specs, *manifests])

@@ -122,6 +122,8 @@ def _settings(function: Callable[..., Any], contract: StepContract, stage: str, 
         settings["schema"] = load.read_schema(root)
     if "kpis" in contract.spec_inputs:
         settings["kpis"] = load.read_kpis(root)
+    if "labelling" in contract.spec_inputs:
+        settings["labelling"] = load.read_labelling(root)
     if contract.frozen:
         from mlops_kit.data.partitions.gather import Manifest
 

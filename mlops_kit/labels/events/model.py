@@ -1,0 +1,87 @@
+"""One label event: who gave which value to which item, when, under which guideline."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from mlops_kit.spec.kinds import JsonValue
+from mlops_kit.spec.labels import EventRole, EventSource
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+ID_LENGTH = 20
+
+
+@dataclass(frozen=True)
+class LabelEvent:
+    """One answer. In JSON the fields stand in this order, and what is None or a default is left out."""
+
+    item: str
+    """Name of the item: its key as text (`labels/items.py`)."""
+    task: str
+    """Task of labels/labels.yaml."""
+    value: JsonValue
+    """The answer: a class, a list of classes, a number, a list of spans (`{"start", "end", "label"}`, characters from 0, end exclusive), a list of boxes
+    (`{"x", "y", "width", "height", "label"}`, shares of the image from its upper left corner), or JSON by the task's schema; None when the
+    annotator cannot tell, or takes back what `supersedes` names."""
+    annotator: str
+    """Pseudonym."""
+    time: str
+    """When, UTC: `2026-11-21T09:30:00.000Z`."""
+    source: EventSource = "person"
+    """What kind of annotator."""
+    role: EventRole = "vote"
+    """`vote`; `adjudication`, which decides an item; `gold`, whose answer is known to be right and tests annotators."""
+    content: str | None = None
+    """Hash of what was shown (`labels/items.py`)."""
+    confidence: float | None = None
+    """How sure the annotator is, 0 to 1."""
+    seconds: float | None = None
+    """How long the answer took."""
+    guideline: str | None = None
+    """Version of the guidelines."""
+    batch: str | None = None
+    """Batch, which is the name of the file too."""
+    tool: str | None = None
+    """Program that took the answer."""
+    supersedes: str | None = None
+    """Id of the event that this one replaces."""
+    reason: str | None = None
+    """Why, in the annotator's words."""
+
+    @property
+    def id(self) -> str:
+        """Return the event's id: 20 hexadecimal digits (80 bits) of the SHA-256 of what the event says; the file that it is in does not count."""
+        said = {**_said(self), "batch": None}
+        text = json.dumps(said, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:ID_LENGTH]
+
+
+COLUMNS: tuple[str, ...] = ("id", *(field.name for field in fields(LabelEvent)))
+"""Columns of events in Parquet, and keys in JSON lines, in this order; `value` is JSON text in Parquet."""
+
+
+def _said(event: LabelEvent) -> dict[str, Any]:
+    return {field.name: getattr(event, field.name) for field in fields(event)}
+
+
+def event_line(event: LabelEvent) -> str:
+    """Return the event as one line of JSON, with its newline; equal events give equal lines."""
+    kept = {
+        field.name: value
+        for field in fields(event)
+        if (value := getattr(event, field.name)) != field.default or field.name == "value"
+    }
+    return json.dumps({"id": event.id, **kept}, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def event_schema() -> pa.Schema:
+    """Return the columns of events in Parquet."""
+    import pyarrow as pa
+
+    numbers = {"confidence", "seconds"}
+    return pa.schema([pa.field(name, pa.float64() if name in numbers else pa.string()) for name in COLUMNS])
