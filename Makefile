@@ -29,10 +29,11 @@ $(BIN)/.ready: requirements-dev.lock requirements-uv.lock pyproject.toml
 
 # What the forge in a box needs: GitHub's API description, and uv's cache for runs without network. What the tests of the report need: a
 # checker of accessibility, Mermaid as GitHub draws it, and Chromium, which is installed here where that is allowed.
-.tools/.ready: $(BIN)/.ready
+.tools/.ready: $(BIN)/.ready requirements-reference.lock requirements-label-studio.lock
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm install --prefix .tools --no-package-lock --no-audit --no-fund --silent @octokit/openapi@23.0.2 axe-core@4.14.1 mermaid@11.17.2
 	$(BIN)/python -m tests.support.browser
 	$(BIN)/python -m tests.support.postgres
+	$(BIN)/python -m tests.support.environments
 	$(BIN)/python -m tests.support.warm
 	touch $@
 
@@ -78,6 +79,10 @@ lock: $(BIN)/.ready
 	  --custom-compile-command 'make lock' pyproject.toml requirements-dev.in -o requirements-dev.lock
 	echo uv | $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --universal --python-version 3.11 \
 	  --custom-compile-command 'make lock' - -o requirements-uv.lock
+	$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --universal --python-version 3.11 \
+	  --custom-compile-command 'make lock' requirements-reference.in -o requirements-reference.lock
+	$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --universal --python-version 3.11 \
+	  --custom-compile-command 'make lock' --override requirements-label-studio-overrides.in requirements-label-studio.in -o requirements-label-studio.lock
 
 bench: $(BIN)/.ready
 	$(BIN)/python benchmarks/compare.py
