@@ -89,9 +89,9 @@ class Clock:
 
 def validate_with_contract(path: Path) -> dict[str, float]:
     import duckdb  # noqa: F401 - imports do not count
-    import numpy as np  # noqa: F401
-    import pyarrow.compute as pc  # noqa: F401
-    import pyarrow.parquet as pq  # noqa: F401
+    import numpy as np  # noqa: F401 - likewise
+    import pyarrow.compute as pc  # noqa: F401 - likewise
+    import pyarrow.parquet as pq  # noqa: F401 - likewise
 
     from mlops_kit.artifacts.duck import open_duck
     from mlops_kit.artifacts.tables import TableFiles

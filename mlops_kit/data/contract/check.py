@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from mlops_kit.artifacts.duck import quoted
 from mlops_kit.data.contract.casts import shown_sql
 from mlops_kit.data.contract.judge import Break, Judged, judge
+from mlops_kit.data.contract.plausible import age_problems, row_problems
 from mlops_kit.data.contract.rules import ROW, compile_contract
 from mlops_kit.spec.model import Schema
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from mlops_kit.artifacts.duck import Duck
 
 SHOWN = 120
-_DAY = 86_400
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,11 @@ def check_rows(
         broken.append(Broken(column, rule, count, own, schema.columns[column].pii, found.get(fault, ())))
     broken += [Broken(one.column, one.rule, one.rows, one.rows, True, ()) for one in before]
     total, bad = rows + rejected, judged.bad + rejected + sum(one.rows for one in before)
-    problems = [*_row_problems(schema, total), *_share_problems(schema, total, bad), *_age(duck, judged, now)]
+    problems = [
+        *row_problems(schema.rows, total),
+        *_share_problems(schema, total, bad),
+        *_age(duck, judged, now),
+    ]
     return Checked(
         where,
         total,
@@ -171,15 +175,6 @@ def _examples(duck: Duck, judged: Judged, limit: int) -> dict[int, tuple[Example
     return made
 
 
-def _row_problems(schema: Schema, rows: int) -> list[str]:
-    low, high = schema.rows.min, schema.rows.max
-    if rows < low:
-        return [f"{rows:,} rows, schema.yaml expects {low:,} or more"]
-    if high is not None and rows > high:
-        return [f"{rows:,} rows, schema.yaml expects at most {high:,}"]
-    return []
-
-
 def _share_problems(schema: Schema, rows: int, bad: int) -> list[str]:
     if not rows or bad / rows <= schema.max_quarantine:
         return []
@@ -188,21 +183,16 @@ def _share_problems(schema: Schema, rows: int, bad: int) -> list[str]:
     ]
 
 
-def _age(duck: Duck, judged: Judged, now: float) -> list[str]:
+def _age(duck: Duck, judged: Judged, now: float) -> tuple[str, ...]:
     freshness = judged.contract.schema.freshness
     if freshness is None:
-        return []
+        return ()
     newest = _newest(duck, judged, freshness.column)
     if newest is None:
-        return [
-            f"no value of `{freshness.column}` tells how old the newest row is, which schema.yaml asks for"
-        ]
-    days = (now - newest) / _DAY
-    if days <= freshness.max_age_days:
-        return []
-    return [
-        f"the newest row is {days:.1f} days old by `{freshness.column}`, schema.yaml allows {freshness.max_age_days:g}"
-    ]
+        return (
+            f"no value of `{freshness.column}` tells how old the newest row is, which schema.yaml asks for",
+        )
+    return age_problems(freshness, newest, now)
 
 
 def _newest(duck: Duck, judged: Judged, column: str) -> float | None:

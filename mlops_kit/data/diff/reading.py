@@ -8,6 +8,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -155,12 +156,16 @@ def _parts(duck: Duck, files: Sequence[FileVersion], name: str) -> Iterator[_Par
 
 def _parsed(duck: Duck, files: Sequence[FileVersion], kind: str) -> Iterator[_Convert]:
     for source in _json(files) if kind == "json" else _csv(files):
-        yield lambda made, source=source: (kind == "csv", _convert(duck, source, made))  # type: ignore[misc]
+        yield partial(_converted, duck, source, kind == "csv")
 
 
 def _unpacked(duck: Duck, files: Sequence[FileVersion]) -> Iterator[_Convert]:
     for file in files:
-        yield lambda made, file=file: _unpack(duck, file, made)  # type: ignore[misc]
+        yield partial(_unpack, duck, file)
+
+
+def _converted(duck: Duck, source: tuple[str, str], texts: bool, made: Path) -> tuple[bool, int]:
+    return texts, _convert(duck, source, made)
 
 
 def _parquet(paths: Iterable[Path]) -> str:

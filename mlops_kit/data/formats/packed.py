@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
@@ -54,7 +55,7 @@ def contents(path: Path, options: FormatOptions, label: str) -> tuple[Content, .
             )
     opener = file.zipped if zipped else file.tarred
     return tuple(
-        Content(f"{label}!{name}", name, None, lambda name=name: opener(name))  # type: ignore[misc]
+        Content(f"{label}!{name}", name, None, partial(opener, name))
         for name in _choose(label, names, options.member)
     )
 

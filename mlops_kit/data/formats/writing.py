@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -50,16 +49,6 @@ def write_partition(source: RowSource, folder: Path, name: str) -> WrittenPartit
     return WrittenPartition(
         rows, table.tell(), table.sha256, table.md5, keep.count, rejects.md5 if keep.count else ""
     )
-
-
-def read_rejects(folder: Path) -> Iterator[Reject]:
-    """Yield the lines of all partitions in `folder` that are no rows, partition by partition."""
-    import json
-
-    for path in sorted(folder.glob(f"*{REJECTS}")):
-        with path.open(encoding="utf-8", newline="\n") as file:
-            for line in file:
-                yield Reject(**json.loads(line))
 
 
 @dataclass

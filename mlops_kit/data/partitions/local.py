@@ -95,8 +95,7 @@ def _expand(text: str, root: Path) -> Iterator[tuple[Path, Path, str]]:
         raise SpecError(f"`{text}` names no file", where="params.yaml", fix="a path, a folder or a glob")
     base = root / _fixed_part(pattern)
     if _is_pattern(pattern):
-        # Path.glob looks into hidden folders and follows no links; this one is what shells do.
-        names = glob.glob(pattern, root_dir=root, recursive=True)  # noqa: PTH207
+        names = glob.glob(pattern, root_dir=root, recursive=True)  # noqa: PTH207 - Path.glob looks into hidden folders and follows no links
         files = [root / name for name in names]
     elif (root / pattern).is_dir():
         files = [path for path in (root / pattern).rglob("*") if _is_data(path.name)]

@@ -10,13 +10,11 @@ from itertools import pairwise
 from pathlib import Path
 
 from mlops_kit.artifacts.places import read_places
+from mlops_kit.data.contract.plausible import age_problems, row_problems
 from mlops_kit.data.manifest import PartitionLine
 from mlops_kit.errors import BadDataError
 from mlops_kit.project.acquire.stages import AcquireStage, reads_by_schema
 from mlops_kit.spec.load import SCHEMA, read_lifecycle, read_schema
-from mlops_kit.spec.model import Freshness, RowBounds
-
-_DAY = 86_400.0
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ def judge_arrivals(
     if not (root / SCHEMA).exists() or not reads_by_schema(root, stage.folder, read_lifecycle(root).steps):
         return Judgement((), columns)
     schema = read_schema(root)
-    problems = [_rows(schema.rows, sum(line.rows for line in lines))]
+    problems = row_problems(schema.rows, sum(line.rows for line in lines))
     notes = []
     if schema.freshness is not None:
         newest = _newest(root, stage.folder, lines, added, schema.freshness.column)
@@ -50,8 +48,8 @@ def judge_arrivals(
                 f"freshness is not judged: {stage.folder} as it came has no times in `{schema.freshness.column}`"
             )
         else:
-            problems.append(_age(schema.freshness, newest))
-    return Judgement(tuple(problem for problem in problems if problem), (*columns, *notes))
+            problems = (*problems, *age_problems(schema.freshness, newest, time.time()))
+    return Judgement(problems, (*columns, *notes))
 
 
 def describe_columns(
@@ -84,21 +82,6 @@ def describe_columns(
         if found:
             notes.append(f"{line.partition}: {', '.join(found)} (compared with {before.partition})")
     return tuple(notes)
-
-
-def _rows(bounds: RowBounds, rows: int) -> str:
-    if rows < bounds.min:
-        return f"{rows} rows in all, schema.yaml expects {bounds.min} or more"
-    if bounds.max is not None and rows > bounds.max:
-        return f"{rows} rows in all, schema.yaml expects at most {bounds.max}"
-    return ""
-
-
-def _age(freshness: Freshness, newest: float) -> str:
-    days = (time.time() - newest) / _DAY
-    if days <= freshness.max_age_days:
-        return ""
-    return f"the newest row is {days:.1f} days old by `{freshness.column}`, schema.yaml allows {freshness.max_age_days:g}"
 
 
 def _newest(

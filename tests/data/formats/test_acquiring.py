@@ -14,7 +14,7 @@ from mlops_kit.artifacts.tables import write_parquet
 from mlops_kit.data.formats.acquiring import part_rows
 from mlops_kit.data.formats.parting import PartitionWriters
 from mlops_kit.data.formats.reading import read_rows
-from mlops_kit.data.formats.writing import read_rejects
+from mlops_kit.data.rejects import read_rejects
 from mlops_kit.errors import BadDataError
 
 
@@ -34,7 +34,9 @@ def test_rows_without_a_month_and_lines_that_are_no_rows_are_kept(tmp_path: Path
     )
     found = {path.stem: pq.read_table(path)["id"].to_pylist() for path in folder.glob("*.parquet")}
     assert found == {"2025-01": ["1", "7"], "2025-02": ["4"], "unknown": ["2", "5", "6"]}
-    assert [(reject.line, reject.text) for reject in read_rejects(folder)] == [(4, "3")]
+    assert [
+        (reject.line, reject.text) for _, reject in read_rejects(sorted(folder.glob("*.rejects.jsonl")))
+    ] == [(4, "3")]
     lines = [json.loads(line) for line in (folder / "manifest.jsonl").read_text().splitlines()]
     assert [(line["partition"], line["rows"], line.get("rejected", 0)) for line in lines] == [
         ("2025-01", 2, 0),

@@ -17,7 +17,7 @@ from mlops_kit.artifacts.tables import read_parquet, read_partition_rows
 from mlops_kit.data.formats import delimited, packed
 from mlops_kit.data.formats.reading import read_rows
 from mlops_kit.data.formats.rows import RULES, Reject
-from mlops_kit.data.formats.writing import read_rejects
+from mlops_kit.data.rejects import read_rejects
 from mlops_kit.errors import BadDataError
 from mlops_kit.spec.model import Column, Schema, Task
 from mlops_kit.steps.contract import read_contract
@@ -82,7 +82,7 @@ def test_a_file_that_makes_no_sense_is_refused_and_changes_nothing(case: Malform
 @pytest.mark.parametrize("case", [case for case in FILES if not case.refused], ids=_ids)
 def test_a_file_that_makes_sense_loads_and_nothing_is_lost(case: Malformed) -> None:
     _acquire(case)
-    rejects = list(read_rejects(RAW))
+    rejects = [reject for _, reject in read_rejects(sorted(RAW.glob("*.rejects.jsonl")))]
     assert tuple((reject.line, reject.rule) for reject in rejects) == case.rejects
     files = read_partition_rows(RAW)
     assert files.count() == case.rows

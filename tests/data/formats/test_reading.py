@@ -20,7 +20,8 @@ from mlops_kit.artifacts.tables import write_parquet
 from mlops_kit.data.formats.options import FormatOptions
 from mlops_kit.data.formats.reading import read_rows, read_table
 from mlops_kit.data.formats.rows import Reject
-from mlops_kit.data.formats.writing import read_rejects, write_partition
+from mlops_kit.data.formats.writing import write_partition
+from mlops_kit.data.rejects import read_rejects
 from mlops_kit.errors import BadDataError
 
 TEXT = b"id,x\n1,a\n2,\n"
@@ -114,7 +115,7 @@ def test_a_partition_has_canonical_bytes_and_its_hashes(tmp_path: Path) -> None:
     write_parquet(pq.read_table(tmp_path / "all.parquet"), tmp_path / "again.parquet")
     assert (tmp_path / "again.parquet").read_bytes() == content
     source = str(tmp_path / "d.csv")
-    assert list(read_rejects(tmp_path)) == [
+    assert [reject for _, reject in read_rejects([tmp_path / "all.rejects.jsonl"])] == [
         Reject(source, 4, "ragged row", "3"),
         Reject(source, 5, "ragged row", "4,b,c"),
         Reject(source, 6, "not UTF-8", "5,\\xff"),
