@@ -1,0 +1,1 @@
+"""The verbs of labelling: they write files, and know git."""
