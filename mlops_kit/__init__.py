@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         Document,
         Figure,
         Html,
+        InputCode,
         InputFile,
         InputRules,
         LabelEvents,
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
     from mlops_kit.data.rules.flow import read_raw
     from mlops_kit.data.splitting.methods import split_by_group, split_by_hash, split_by_time
     from mlops_kit.errors import BadDataError
+    from mlops_kit.labels.functions import label_function, vote_rows
     from mlops_kit.spec.labels import Labelling
     from mlops_kit.spec.model import Column, Kpis, Schema, Task
     from mlops_kit.steps.runner import run, step
@@ -71,7 +73,7 @@ if TYPE_CHECKING:
 _KINDS = "mlops_kit.artifacts.kinds"
 _HOMES = {
     **dict.fromkeys(
-        ("Array", "Arrow", "Bundle", "Csv", "Curve", "Database", "Document", "Figure", "Html", "InputFile", "InputRules", "LabelEvents", "Manifests", "Metrics", "Model", "PartitionRows", "Partitions",
+        ("Array", "Arrow", "Bundle", "Csv", "Curve", "Database", "Document", "Figure", "Html", "InputCode", "InputFile", "InputRules", "LabelEvents", "Manifests", "Metrics", "Model", "PartitionRows", "Partitions",
          "Predictions", "Rows", "Table", "Text"), _KINDS),
     **dict.fromkeys(("Column", "Kpis", "Schema", "Task"), "mlops_kit.spec.model"),
     **dict.fromkeys(("run", "step"), "mlops_kit.steps.runner"),
@@ -92,6 +94,7 @@ _HOMES = {
     "TRUSTED_TYPES": "mlops_kit.artifacts.canonical.model",
     **dict.fromkeys(("EventFiles", "PartitionSet", "PartitionStream", "RowStream", "TableFiles"), "mlops_kit.artifacts.tables"),
     "add_calendar": "mlops_kit.data.calendar",
+    **dict.fromkeys(("label_function", "vote_rows"), "mlops_kit.labels.functions"),
     "label_rows": "mlops_kit.data.labelling",
     **dict.fromkeys(("split_by_group", "split_by_hash", "split_by_time"), "mlops_kit.data.splitting.methods"),
     "open_duck": "mlops_kit.artifacts.duck",
@@ -126,6 +129,7 @@ __all__ = [
     "Figure",
     "FormatOptions",
     "Html",
+    "InputCode",
     "InputFile",
     "InputRules",
     "Kpis",
@@ -163,6 +167,7 @@ __all__ = [
     "holdout_rows",
     "judge_kpis",
     "keep_contract",
+    "label_function",
     "label_rows",
     "make_predictions",
     "open_duck",
@@ -180,6 +185,7 @@ __all__ = [
     "split_by_hash",
     "split_by_time",
     "step",
+    "vote_rows",
     "write",
 ]
 

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     Curve: TypeAlias = list[dict[str, Any]]
     Bundle: TypeAlias = Any
     Manifests: TypeAlias = Any
+    InputCode: TypeAlias = str
     InputFile: TypeAlias = str
     InputRules: TypeAlias = Sequence[Mapping[str, Any]]
 else:
@@ -103,6 +104,9 @@ else:
 
     class InputFile(str):
         """A params field that names a file the stage reads: a path in the project or `package:NAME/path`."""
+
+    class InputCode(str):
+        """A params field that names a Python file of the project whose functions the stage calls; it is code of the stage, with what it imports."""
 
     # A params field with rules of cleaning, in order: the files of functions that `apply` names are code of the stage.
     InputRules = tuple[Mapping[str, Any], ...]

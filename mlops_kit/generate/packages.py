@@ -39,6 +39,7 @@ HELPERS: Mapping[str, tuple[str, ...]] = {
     "profile_table": ("numpy", "pyarrow"),
     **dict.fromkeys(("apply_rules", "keep_contract", "profile_rows", "read_raw"), ("duckdb", "pyarrow")),
     "make_predictions": ("numpy", "pyarrow"),
+    "vote_rows": ("duckdb", "numpy", "pyarrow"),
     "part_rows": ("pyarrow",),
     "read_rows": ("pyarrow",),
     "read_table": ("pyarrow",),

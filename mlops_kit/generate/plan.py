@@ -210,9 +210,9 @@ class _Planner:
         for path in functions:
             if not (self.sources.root / path).is_file():
                 raise SpecError(
-                    f"the rules of `{name}` apply a function of {path}, which is not there",
+                    f"`{name}` calls functions of {path}, which is not there",
                     where="params.yaml",
-                    fix=f"create {path}, or change the rule",
+                    fix=f"create {path}, or change what the section `{name}` names",
                 )
 
     def _command(self, name: str, use: StepUse, owner: str) -> Stage:

@@ -13,6 +13,7 @@ CATALOG: dict[str, str] = {
     "clean.rules": "mlops_kit.steps.data.clean_rules",
     "features.calendar": "mlops_kit.steps.data.features_calendar",
     "label.column": "mlops_kit.steps.labels.label_column",
+    "label.functions": "mlops_kit.steps.labels.label_functions",
     "split.group": "mlops_kit.steps.data.split_group",
     "split.hash": "mlops_kit.steps.data.split_hash",
     "split.time": "mlops_kit.steps.data.split_time",

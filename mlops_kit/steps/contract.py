@@ -48,6 +48,8 @@ class StepContract:
     """Params fields that name files which the stage reads."""
     input_rules: tuple[str, ...]
     """Params fields with rules, which may name functions of the project."""
+    input_code: tuple[tuple[str, str], ...]
+    """Params fields that name a Python file of the project whose functions the step calls, each with its default."""
     spec_inputs: tuple[str, ...]
     """Which of task, schema, kpis, labelling it reads."""
     imports: tuple[str, ...]
@@ -96,6 +98,7 @@ class _Reader:
             params_class=params,
             input_files=self._fields_of(params, "InputFile"),
             input_rules=self._fields_of(params, "InputRules"),
+            input_code=self._code_of(params),
             spec_inputs=tuple(a.arg for a in function.args.kwonlyargs if a.arg in SPEC_INPUTS),
             imports=tuple(sorted(_top_level_imports(self.tree))),
             frozen=frozen,
@@ -200,17 +203,19 @@ class _Reader:
         )
 
     def _fields_of(self, params: str | None, kind: str) -> tuple[str, ...]:
-        for node in self.tree.body:
-            if isinstance(node, ast.ClassDef) and node.name == params:
-                fields = [
-                    i for i in node.body if isinstance(i, ast.AnnAssign) and isinstance(i.target, ast.Name)
-                ]
-                return tuple(
-                    i.target.id
-                    for i in fields
-                    if isinstance(i.target, ast.Name) and kind in ast.unparse(i.annotation)
-                )
-        return ()
+        return tuple(name for name, item in self._annotated(params) if kind in ast.unparse(item.annotation))
+
+    def _code_of(self, params: str | None) -> tuple[tuple[str, str], ...]:
+        """Return the fields of kind InputCode with their default, empty without one."""
+        wanted = set(self._fields_of(params, "InputCode"))
+        found = [(name, item.value) for name, item in self._annotated(params) if name in wanted]
+        return tuple((name, _name(value) if isinstance(value, ast.Constant) else "") for name, value in found)
+
+    def _annotated(self, params: str | None) -> list[tuple[str, ast.AnnAssign]]:
+        """Return the annotated fields of the params class of this file."""
+        classes = [n for n in self.tree.body if isinstance(n, ast.ClassDef) and n.name == params]
+        items = [item for node in classes[:1] for item in node.body if isinstance(item, ast.AnnAssign)]
+        return [(item.target.id, item) for item in items if isinstance(item.target, ast.Name)]
 
 
 def _is_step(node: ast.expr) -> bool:

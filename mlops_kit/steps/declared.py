@@ -42,9 +42,10 @@ def declared_files(contract: StepContract, use: StepUse, section: Any) -> Declar
 
 
 def _functions(contract: StepContract, section: Any) -> tuple[str, ...]:
-    """Return the files of the functions that rules apply (`apply: steps/tidy.py:tidy`), sorted."""
+    """Return the files of the functions that params name (`apply: steps/tidy.py:tidy`, a file of label functions), sorted."""
     values: Mapping[str, Any] = section if isinstance(section, Mapping) else {}
-    found = set()
+    named_files = [str(values.get(field) or default) for field, default in contract.input_code]
+    found = {path.removeprefix("./") for path in named_files if path}
     for field in contract.input_rules:
         items = values.get(field)
         for rule in items if isinstance(items, list) else []:

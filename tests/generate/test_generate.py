@@ -152,7 +152,7 @@ def test_functions_of_rules_are_code_of_the_stage(sources: Sources, rule: Any) -
     keys = clean["params"][-1][".mlops/provenance.yaml"]
     assert {"packages.scikit-learn", "packages.duckdb", "packages.pandas", "contracts.clean"} <= set(keys)
     (sources.root / "steps/tidy.py").unlink()
-    with pytest.raises(SpecError, match=r"apply a function of steps/tidy\.py, which is not there"):
+    with pytest.raises(SpecError, match=r"calls functions of steps/tidy\.py, which is not there"):
         pipeline(made)
 
 
@@ -190,3 +190,23 @@ def test_rules_that_cannot_be_read_are_named_before_anything_runs(
     made = with_steps(sources, clean=StepUse(uses="clean.rules"), raw=StepUse(cmd="x", outs=("data/raw",)))
     with pytest.raises(SpecError, match=message):
         pipeline(replace(made, params={"clean": {"rules": [rule]}}))
+
+
+def test_file_of_label_functions_is_code_of_its_stage(sources: Sources) -> None:
+    (sources.root / "steps/label_functions.py").write_text("import sklearn.tree\nfrom steps import shared\n")
+    (sources.root / "schema.yaml").write_text("columns: {a: {type: string}}\n")
+    (sources.root / "labels").mkdir()
+    (sources.root / "labels/labels.yaml").touch()
+    used = with_steps(
+        sources, votes=StepUse(uses="label.functions"), clean=StepUse(cmd="x", outs=("data/clean.parquet",))
+    )
+    votes = pipeline(replace(used, params={"votes": {}}))["votes"]
+    wanted = {
+        "data/clean.parquet",
+        "labels/labels.yaml",
+        "schema.yaml",
+        "steps/label_functions.py",
+        "steps/shared.py",
+    }
+    assert wanted <= set(votes["deps"])
+    assert "packages.scikit-learn" in votes["params"][-1][".mlops/provenance.yaml"]

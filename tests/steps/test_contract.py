@@ -121,3 +121,9 @@ def test_frozen_step_that_lacks_something_is_refused_with_its_line(
     path.write_text(FROZEN + body)
     with pytest.raises(SpecError, match=message):
         read_contract(path)
+
+
+def test_code_that_params_name_is_read_with_its_default() -> None:
+    assert read_contract(module_file("mlops_kit.steps.labels.label_functions")).input_code == (
+        ("file", "steps/label_functions.py"),
+    )

@@ -45,13 +45,13 @@ def call_function(flow: Flow, rule: Declared, what: Apply) -> Called:
     """
     function = load_function(what.function, where=rule.where)
     along = ("__row", *(_unquoted(touched_column(one)) for one in flow.done))
-    taker = _Taker(rule, what, function, _takes_arrow(function), along)
+    taker = _Taker(rule, what, function, takes_arrow(function), along)
     hidden = [ROW, *map(touched_column, flow.done)]
     query = f"SELECT {', '.join([*map(quoted, flow.columns), *hidden])} FROM ({flow.query}) WHERE {BAD} IS NULL ORDER BY {ROW}"
     reader = flow.duck.connection.cursor().sql(query).to_arrow_reader(what.batch_rows)
     parts = _Parts(flow)
     sent = came = 0
-    for batch in _exact(reader, what.batch_rows):
+    for batch in exact_tables(reader, what.batch_rows):
         made = taker.take(batch)
         sent, came = sent + batch.num_rows, came + made.num_rows
         parts.write(made, rule)
@@ -77,14 +77,14 @@ def load_function(name: str, *, where: str) -> Callable[[Any], Any]:
         raise SpecError(f"{path} leaves the project", where=where, fix="use a path such as steps/my_rule.py")
     if not Path(path).is_file():
         raise SpecError(f"there is no file {path}", where=where)
-    found = getattr(_module(path), attribute, None)
+    found = getattr(load_module(path), attribute, None)
     if not callable(found):
         raise SpecError(f"{path} has no function `{attribute}`", where=where)
     function: Callable[[Any], Any] = found
     return function
 
 
-def _module(path: str) -> ModuleType:
+def load_module(path: str) -> ModuleType:
     """Run the file as the module that it would be for `python -m`, found from the project's folder."""
     name = ".".join(Path(path).with_suffix("").parts)
     if str(Path.cwd()) not in sys.path and "" not in sys.path:
@@ -100,13 +100,14 @@ def _module(path: str) -> ModuleType:
     return module
 
 
-def _takes_arrow(function: Callable[[Any], Any]) -> bool:
+def takes_arrow(function: Callable[[Any], Any]) -> bool:
+    """Return whether the first parameter of `function` is annotated `Arrow`, so that it gets a pyarrow Table instead of a DataFrame."""
     kinds = [kind for name, kind in getattr(function, "__annotations__", {}).items() if name != "return"]
     first = kinds[0] if kinds else ""
     return (first if isinstance(first, str) else getattr(first, "__name__", "")).rpartition(".")[2] == "Arrow"
 
 
-def _exact(reader: pa.RecordBatchReader, rows: int) -> Iterator[pa.Table]:
+def exact_tables(reader: pa.RecordBatchReader, rows: int) -> Iterator[pa.Table]:
     """Yield tables of exactly `rows` rows but for the last: what a function gives must not depend on how DuckDB cuts."""
     import pyarrow as pa
 
@@ -166,7 +167,7 @@ class _Taker:
         return made.append_column(_unquoted(touched_column(self.rule)), touched)
 
     def _call(self, seen: pa.Table) -> pa.Table:
-        given: Any = seen if self.takes_arrow else _frame(seen)
+        given: Any = seen if self.takes_arrow else frame_of(seen)
         try:
             made = arrow_table(self.function(given))
         except BadDataError as error:
@@ -199,7 +200,7 @@ class _Taker:
         return BadDataError(f"{self.rule.where}: {self.what.function} {message}", fix=fix)
 
 
-def _frame(table: pa.Table) -> Any:
+def frame_of(table: pa.Table) -> Any:
     """Return the rows as pandas has them, whole numbers with missing values as `Int64`: their type never depends on the batch."""
     import pandas as pd
     import pyarrow as pa
