@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ID_LENGTH = 20
+NUMBERS = ("confidence", "seconds")
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class LabelEvent:
     def id(self) -> str:
         """Return the event's id: 20 hexadecimal digits (80 bits) of the SHA-256 of what the event says; the file that it is in does not count."""
         said = {**_said(self), "batch": None}
-        text = json.dumps(said, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        text = json.dumps(said, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:ID_LENGTH]
 
 
@@ -66,15 +67,22 @@ COLUMNS: tuple[str, ...] = ("id", *(field.name for field in fields(LabelEvent)))
 
 
 def _said(event: LabelEvent) -> dict[str, Any]:
-    return {field.name: getattr(event, field.name) for field in fields(event)}
+    said = {field.name: getattr(event, field.name) for field in fields(event)}
+    return {name: _real(value) if name in NUMBERS else value for name, value in said.items()}
+
+
+def _real(value: float | None) -> float | None:
+    """3 and 3.0 are one number, which Parquet cannot tell apart."""
+    return None if value is None else float(value)
 
 
 def event_line(event: LabelEvent) -> str:
     """Return the event as one line of JSON, with its newline; equal events give equal lines."""
+    said = _said(event)
     kept = {
-        field.name: value
+        field.name: said[field.name]
         for field in fields(event)
-        if (value := getattr(event, field.name)) != field.default or field.name == "value"
+        if said[field.name] != field.default or field.name == "value"
     }
     return json.dumps({"id": event.id, **kept}, ensure_ascii=False, allow_nan=False) + "\n"
 
@@ -83,5 +91,4 @@ def event_schema() -> pa.Schema:
     """Return the columns of events in Parquet."""
     import pyarrow as pa
 
-    numbers = {"confidence", "seconds"}
-    return pa.schema([pa.field(name, pa.float64() if name in numbers else pa.string()) for name in COLUMNS])
+    return pa.schema([pa.field(name, pa.float64() if name in NUMBERS else pa.string()) for name in COLUMNS])

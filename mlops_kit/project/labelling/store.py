@@ -13,6 +13,7 @@ from pathlib import Path
 from mlops_kit.artifacts.canonical.text import canonical_json_line
 from mlops_kit.artifacts.tables import EventFiles
 from mlops_kit.errors import UsageError
+from mlops_kit.labels.events.form import NotEventError, event_of, parse_line
 from mlops_kit.labels.events.model import LabelEvent, event_line
 from mlops_kit.labels.places import EVENTS, FOLDER, REFUSED
 from mlops_kit.outside.file_lock import hold_file, silent
@@ -79,6 +80,10 @@ def mend_torn(root: Path, batch: str) -> bool:
     torn, start = torn_tail(path)
     if not torn:
         return False
+    if _is_whole(torn):
+        with path.open("ab") as file:
+            file.write(b"\n")
+        return True
     refused = event_path(root, batch, REFUSED)
     refused.parent.mkdir(parents=True, exist_ok=True)
     told = {
@@ -93,6 +98,14 @@ def mend_torn(root: Path, batch: str) -> bool:
     with path.open("r+b") as file:
         file.truncate(start)
         os.fsync(file.fileno())
+    return True
+
+
+def _is_whole(line: bytes) -> bool:
+    try:
+        event_of(parse_line(line), need_id=True)
+    except NotEventError:
+        return False
     return True
 
 
