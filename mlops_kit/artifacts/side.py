@@ -25,6 +25,7 @@ from mlops_kit.artifacts.dvcfiles import (
     read_pipeline,
 )
 from mlops_kit.artifacts.kit import kit_version
+from mlops_kit.artifacts.label_files import LabelFile, label_files
 from mlops_kit.artifacts.metric_names import bind_kpis, spellings, unambiguous
 from mlops_kit.artifacts.predictions import PredictionTable, read_predictions
 from mlops_kit.artifacts.store import Store, check_content, open_store
@@ -119,6 +120,8 @@ class Side:
     """Stage name -> what its recorded run cost, where the cache knows it."""
     documents: Mapping[str, bytes] = field(default_factory=dict)
     """Path -> content of the small files that speak about data, not parsed."""
+    label_files: Mapping[str, LabelFile] = field(default_factory=dict)
+    """Path -> file below `labels/`, not read."""
 
 
 def read_side(root: Path, rev: str | None, *, label: str = "", fetch: bool = True) -> Side:
@@ -194,6 +197,7 @@ class _Reader:
             kit=kit_version(self._tree),
             costs=known_costs(self._root, declared.stages),
             documents=read_documents(self._tree, declared.stages),
+            label_files=label_files(self._root, self._tree, self._info.sha),
         )
 
     @cached_property

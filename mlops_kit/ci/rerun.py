@@ -20,6 +20,7 @@ from mlops_kit.ci.providers import CiEvent
 from mlops_kit.ci.results import restore_results, save_results
 from mlops_kit.compare.compare import compare_sides
 from mlops_kit.compare.data_section import describe_data
+from mlops_kit.compare.label_section import describe_labels
 from mlops_kit.compare.model import Comparison
 from mlops_kit.compare.verdict import exit_code
 from mlops_kit.engines._base import StageLine
@@ -108,6 +109,7 @@ def run_ci(root: Path, run: CiRun) -> CiResult:
         ran=head.ran,
         notes=(*notes, *made.notes),
         data_section=describe_data(root, old, new, budget=ROWS_BUDGET, fetch=True),
+        label_diff=describe_labels(root, old, new, budget=ROWS_BUDGET),
     )
     return CiResult(made, exit_code(made))
 

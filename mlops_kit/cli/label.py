@@ -7,7 +7,7 @@ from importlib import import_module
 import typer
 
 # One file per command; each has `register(group)`.
-PARTS: tuple[str, ...] = ()
+PARTS: tuple[str, ...] = ("label_diff",)
 
 
 def register(app: typer.Typer) -> None:

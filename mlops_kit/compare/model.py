@@ -9,6 +9,7 @@ from typing import Literal
 from mlops_kit.artifacts.side import SideInfo, Unreadable
 from mlops_kit.compare.section import DataSection
 from mlops_kit.compare.spending import PipelineCost, PlannedStage, PlanTotals, StageCost
+from mlops_kit.labels.diff.model import LabelDiff
 from mlops_kit.spec.kinds import Direction, JsonValue
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "KpiResult",
     "KpiStatus",
     "LabelChange",
+    "LabelDiff",
     "MetricDiff",
     "NodeState",
     "PairState",
@@ -328,6 +330,8 @@ class Comparison:
     """In CI: what the plan came to; None elsewhere."""
     data_section: DataSection | None = None
     """What changed in the data itself; None when nothing did, or it was not looked at."""
+    label_diff: LabelDiff | None = None
+    """What changed in events and labels of `labels/`; None when nothing did, or it was not looked at."""
 
     @property
     def breached(self) -> tuple[KpiResult, ...]:

@@ -134,6 +134,14 @@ def list_tree(root: Path, sha: str) -> TreeListing:
     return TreeListing(tuple(path for _, _, path in entries if path not in links), links)
 
 
+def list_blobs(root: Path, sha: str, folder: str) -> dict[str, tuple[str, int]]:
+    """Return path (relative to `root`) -> id and size of the files of a commit below `folder`, a path below `root` that ends in a slash."""
+    out = _git(root, "ls-tree", "-r", "-l", "-z", sha, "--", folder).stdout.decode("utf-8", "surrogateescape")
+    entries = [entry.partition("\t") for entry in out.split("\0") if entry]
+    heads = [(path, head.split()) for head, _, path in entries]
+    return {path: (head[2], int(head[3])) for path, head in heads if head[1] == "blob"}
+
+
 def top_level(root: Path) -> Path:
     """Return the top folder of the work tree around `root`. Raises UsageError outside of one."""
     if root.is_dir():

@@ -9,6 +9,7 @@ from mlops_kit.artifacts.production import read_production
 from mlops_kit.artifacts.side import Side, read_side
 from mlops_kit.compare.compare import compare_sides
 from mlops_kit.compare.data_section import DataLevel, describe_data
+from mlops_kit.compare.label_section import describe_labels
 from mlops_kit.compare.model import Comparison
 from mlops_kit.errors import UnreadableSideError
 from mlops_kit.outside import git
@@ -39,7 +40,8 @@ def compare_commits(
         production=read_production(root, new.kpis),
         looks=_looks(root, new) if old and old.predictions else 0,
     )
-    return replace(made, data_section=describe_data(root, old, new, data))
+    labels = describe_labels(root, old, new) if data != "none" else None
+    return replace(made, data_section=describe_data(root, old, new, data), label_diff=labels)
 
 
 def _read(root: Path, rev: str | None) -> Side:

@@ -67,10 +67,10 @@ def data_blocks(comparison: Comparison) -> tuple[Block, ...]:
     for table in section.tables:
         blocks += [_columns(table), _classes(table), *_examples(table)]
     blocks += [_quarantine(section.quarantine), _profile(section)]
-    return tuple(_without_empty_columns(block) for block in blocks if block is not None and block.rows)
+    return tuple(without_empty(block) for block in blocks if block is not None and block.rows)
 
 
-def _without_empty_columns(block: Block) -> Block:
+def without_empty(block: Block) -> Block:
     """Return a block without columns that are empty all along: they only take room from the others."""
     shown = [
         index for index in range(len(block.columns)) if not index or any(row[index] for row in block.rows)

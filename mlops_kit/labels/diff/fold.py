@@ -1,0 +1,145 @@
+"""Two sides' events and labels, folded into what is said of each task and batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mlops_kit.labels.diff.items import cut_text, diff_items
+from mlops_kit.labels.diff.model import AnnotatorDiff, BatchDiff, BatchState, ClassDiff, Move, TaskDiff
+from mlops_kit.labels.diff.reading import TABLE
+
+if TYPE_CHECKING:
+    from mlops_kit.artifacts.duck import Duck
+    from mlops_kit.labels.diff.model import Basis
+
+MOST_CLASSES = 30
+MOST_ANNOTATORS = 50
+MOST_BATCHES = 100
+MOST_VERSIONS = 5
+
+
+@dataclass(frozen=True)
+class FoldOptions:
+    """How much is told."""
+
+    limit: int = 10
+    """Items of each task."""
+    whole: bool = True
+    """Whether all events of both sides were read, so that annotators can be counted on both."""
+    basis: Mapping[str, Basis] | None = None
+    """Task -> what its labels are; those in `labels_old` and `labels_new` (see truth.py) count. Without an entry labels are not known."""
+    silent: frozenset[str] = frozenset()
+    """Tasks whose annotators' words are not shown."""
+    nameless: bool = False
+    """Whether names of items are not shown."""
+
+
+def fold_tasks(duck: Duck, options: FoldOptions) -> tuple[TaskDiff, ...]:
+    """Return what differs, task by task; those where nothing does are left out."""
+    counts = {row[0]: row[1:] for row in duck.run(_COUNTS).fetchall()}
+    annotators = _annotators(duck, options)
+    basis = options.basis or {}
+    made = []
+    for task in sorted({*counts, *basis}):
+        added, removed, gold, adjudications, abstentions, superseding = counts.get(task, (0,) * 6)
+        told: dict[str, Any] = _labels(duck, task, options) if task in basis else {}
+        if not (added or removed or any(told.get(name) for name in ("newly", "changed", "lost"))):
+            continue
+        made.append(
+            TaskDiff(
+                task,
+                added,
+                removed,
+                gold,
+                adjudications,
+                abstentions,
+                superseding,
+                annotators=annotators.get(task, ()),
+                **told,
+            )
+        )
+    return tuple(made)
+
+
+_COUNTS = f"""
+    SELECT task, count(*) FILTER (NOT in_old), count(*) FILTER (NOT in_new), count(*) FILTER (NOT in_old AND role = 'gold'),
+        count(*) FILTER (NOT in_old AND role = 'adjudication'), count(*) FILTER (NOT in_old AND text IS NULL),
+        count(*) FILTER (NOT in_old AND supersedes IS NOT NULL)
+    FROM {TABLE} WHERE in_old <> in_new GROUP BY task"""
+
+
+def _annotators(duck: Duck, options: FoldOptions) -> dict[str, tuple[AnnotatorDiff, ...]]:
+    rows = duck.run(f"""
+        SELECT task, annotator, min(source), count(*) FILTER (in_old), count(*) FILTER (in_new), count(*) FILTER (NOT in_old)
+        FROM {TABLE} GROUP BY task, annotator HAVING bool_or(in_old <> in_new)
+        ORDER BY task, 6 DESC, annotator""").fetchall()
+    made: dict[str, list[AnnotatorDiff]] = {}
+    for task, annotator, source, old, new, added in rows:
+        both: tuple[int | None, int | None] = (old, new) if options.whole else (None, None)
+        if len(made.setdefault(task, [])) < MOST_ANNOTATORS:
+            made[task].append(AnnotatorDiff(annotator, source, both[0], both[1], added))
+    return {task: tuple(some) for task, some in made.items()}
+
+
+def _labels(duck: Duck, task: str, options: FoldOptions) -> dict[str, Any]:
+    """Return what is said of the labels of a task."""
+    assert options.basis is not None
+    duck.run(_PAIRS, [task, task])
+    old, new, newly, changed, lost = duck.run(_TOTALS).fetchone() or (0,) * 5
+    moves = duck.run(_MOVES).fetchall()
+    classes = duck.run(_CLASSES).fetchall()
+    return {
+        "basis": options.basis[task],
+        "old_items": old,
+        "new_items": new,
+        "newly": newly,
+        "changed": changed,
+        "lost": lost,
+        "classes": tuple(ClassDiff(cut_text(value), before, after) for value, before, after in classes)
+        if len(classes) <= MOST_CLASSES
+        else (),
+        "moves": tuple(Move(cut_text(before), cut_text(after), items) for before, after, items in moves),
+        "items": diff_items(
+            duck, task, limit=options.limit, silent=task in options.silent, nameless=options.nameless
+        ),
+    }
+
+
+_PAIRS = """
+    CREATE OR REPLACE TEMP TABLE label_pairs AS
+    SELECT item, base.label AS old_label, head.label AS new_label, head.how AS how, base.how AS old_how,
+        coalesce(base.votes, 0) AS old_votes, coalesce(head.votes, 0) AS new_votes
+    FROM (SELECT * FROM labels_old WHERE task = ?) AS base FULL JOIN (SELECT * FROM labels_new WHERE task = ?) AS head USING (item)"""
+_TOTALS = """
+    SELECT count(old_label), count(new_label), count(*) FILTER (old_label IS NULL AND new_label IS NOT NULL),
+        count(*) FILTER (old_label <> new_label), count(*) FILTER (old_label IS NOT NULL AND new_label IS NULL) FROM label_pairs"""
+_MOVES = f"""
+    SELECT old_label, new_label, count(*) FROM label_pairs WHERE old_label <> new_label
+    GROUP BY ALL ORDER BY 3 DESC, 1, 2 LIMIT {MOST_CLASSES}"""
+_CLASSES = f"""
+    SELECT label, CAST(sum(old) AS BIGINT), CAST(sum(new) AS BIGINT) FROM (
+        SELECT old_label AS label, 1 AS old, 0 AS new FROM label_pairs WHERE old_label IS NOT NULL
+        UNION ALL SELECT new_label, 0, 1 FROM label_pairs WHERE new_label IS NOT NULL)
+    GROUP BY label ORDER BY 3 DESC, 2 DESC, 1 LIMIT {MOST_CLASSES + 1}"""
+
+
+def fold_batches(duck: Duck) -> tuple[BatchDiff, ...]:
+    """Return the batches whose events differ, by name; which of them are whole new files the table says."""
+    rows = duck.run(f"""
+        SELECT batch, count(*) FILTER (NOT in_old), count(*) FILTER (NOT in_new), count(DISTINCT annotator) FILTER (in_old <> in_new),
+            list(DISTINCT source ORDER BY source) FILTER (in_old <> in_new),
+            list(DISTINCT guideline ORDER BY guideline) FILTER (in_old <> in_new AND guideline IS NOT NULL),
+            min(time) FILTER (in_old <> in_new), max(time) FILTER (in_old <> in_new), bool_or(in_old), bool_or(in_new)
+        FROM {TABLE} GROUP BY batch HAVING bool_or(in_old <> in_new) ORDER BY batch LIMIT {MOST_BATCHES}""").fetchall()
+    return tuple(_batch(row) for row in rows)
+
+
+def _batch(row: tuple[Any, ...]) -> BatchDiff:
+    batch, added, removed, annotators, sources, guidelines, first, last, in_old, in_new = row
+    state: BatchState = (
+        "added" if not in_old else "removed" if not in_new else "rewritten" if removed else "extended"
+    )
+    versions = tuple(guidelines or ())[:MOST_VERSIONS]
+    return BatchDiff(batch, state, added, removed, annotators, tuple(sources or ()), versions, first, last)

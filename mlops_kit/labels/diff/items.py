@@ -1,0 +1,71 @@
+"""The items whose label differs, with what led to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mlops_kit.labels.diff.model import ItemDiff, ItemKind, Why
+from mlops_kit.labels.diff.reading import TABLE
+
+if TYPE_CHECKING:
+    from mlops_kit.artifacts.duck import Duck
+
+MOST_TEXT = 200
+MOST_NAMES = 8
+
+
+def diff_items(
+    duck: Duck, task: str, *, limit: int, silent: bool = False, nameless: bool = False
+) -> tuple[ItemDiff, ...]:
+    """Return the first `limit` items of the table `label_pairs` that differ: changed ones, then lost ones, then new ones, each by name.
+
+    `silent` leaves out the annotators' words, `nameless` the names of items.
+    """
+    rows = duck.run(_ITEMS, [limit, task]).fetchall()
+    return tuple(_item(row, silent=silent, nameless=nameless) for row in rows)
+
+
+_ITEMS = f"""
+    WITH told AS (
+        SELECT *, CASE WHEN old_label IS NULL THEN 2 WHEN new_label IS NULL THEN 1 ELSE 0 END AS rank FROM label_pairs
+        WHERE old_label IS DISTINCT FROM new_label ORDER BY rank, item LIMIT ?),
+    fresh AS (
+        SELECT item, list(DISTINCT annotator ORDER BY annotator) AS who, arg_max(batch, (time, id)) AS batch,
+            arg_max(reason, (time, id)) FILTER (reason IS NOT NULL) AS reason,
+            bool_or(role = 'gold' AND in_new) AS gold, bool_or(role = 'adjudication' AND in_new) AS decided,
+            bool_or(text IS NULL AND in_new) AS withdrawn, bool_and(in_old) AS gone
+        FROM {TABLE} WHERE task = ? AND in_old <> in_new AND item IN (SELECT item FROM told) GROUP BY item)
+    SELECT told.rank, told.item, old_label, new_label, old_how, how, old_votes, new_votes, who, batch, reason, gold, decided, withdrawn, gone
+    FROM told LEFT JOIN fresh USING (item) ORDER BY rank, item"""
+
+
+def _item(row: tuple[Any, ...], *, silent: bool, nameless: bool) -> ItemDiff:
+    rank, item, old, new, old_how, how, old_votes, new_votes, who, batch, reason, *marks = row
+    kinds: tuple[ItemKind, ...] = ("changed", "lost", "newly")
+    return ItemDiff(
+        item="" if nameless and not item.startswith("#") else cut_text(item),
+        kind=kinds[rank],
+        old=cut_text(old),
+        new=cut_text(new),
+        why=_why(old_how, how, bool(who), marks),
+        annotators=tuple(who or ())[:MOST_NAMES],
+        batch=batch or "",
+        reason="" if silent else cut_text(reason) or "",
+        votes=(old_votes, new_votes),
+    )
+
+
+def _why(old_how: str | None, how: str | None, fresh: bool, marks: list[bool | None]) -> Why:
+    gold, decided, withdrawn, gone = (bool(mark) for mark in marks)
+    if not fresh:
+        return "method" if old_how != how else "other items"
+    if how == "gold" and (gold or old_how != "gold"):
+        return "gold"
+    if how == "adjudicated" and (decided or old_how != "adjudicated"):
+        return "adjudicated"
+    return "taken back" if withdrawn or gone else "votes"
+
+
+def cut_text(text: Any) -> Any:
+    """Return a text with at most 200 characters; None stays None."""
+    return text if text is None or len(text) <= MOST_TEXT else f"{text[: MOST_TEXT - 1]}…"

@@ -1,0 +1,66 @@
+"""What differs in labels/labels.yaml and in guidelines."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from typing import Any, Literal
+
+from mlops_kit.labels.diff.model import GuidelineDiff, RosterDiff
+from mlops_kit.spec.labels import Annotator, Labelling, LabelTask
+
+_VERSION = re.compile(r"^Version[ \t]+([^\s].{0,39}?)\.?[ \t]*$", re.MULTILINE)
+
+
+def diff_guidelines(base: Mapping[str, str], head: Mapping[str, str]) -> tuple[GuidelineDiff, ...]:
+    """Return the guidelines (path -> text) that differ, with the versions that they name."""
+    return tuple(
+        GuidelineDiff(path, _version(base.get(path, "")), _version(head.get(path, "")))
+        for path in sorted(base.keys() | head.keys())
+        if base.get(path) != head.get(path)
+    )
+
+
+def _version(text: str) -> str:
+    found = _VERSION.search(text)
+    return found[1] if found else ""
+
+
+def diff_roster(base: Labelling | None, head: Labelling | None) -> tuple[RosterDiff, ...]:
+    """Return tasks and annotators that differ, by name."""
+    old_tasks, new_tasks = (one.tasks if one else {} for one in (base, head))
+    old_people, new_people = (one.annotators if one else {} for one in (base, head))
+    made = [*_entries("task", old_tasks, new_tasks), *_entries("annotator", old_people, new_people)]
+    if base and head and base.roster != head.roster:
+        made.append(RosterDiff("roster", "roster", "changed", (f"{base.roster} → {head.roster}",)))
+    return tuple(made)
+
+
+def _entries(
+    kind: Literal["task", "annotator"],
+    base: Mapping[str, LabelTask] | Mapping[str, Annotator],
+    head: Mapping[str, LabelTask] | Mapping[str, Annotator],
+) -> Iterator[RosterDiff]:
+    for name in sorted(base.keys() | head.keys()):
+        old, new = base.get(name), head.get(name)
+        if old == new:
+            continue
+        state: Literal["added", "removed", "changed"] = (
+            "added" if old is None else "removed" if new is None else "changed"
+        )
+        yield RosterDiff(kind, name, state, tuple(_changes(old, new)) if old and new else ())
+
+
+def _changes(old: Any, new: Any) -> Iterator[str]:
+    for field in fields(old):
+        before, after = getattr(old, field.name), getattr(new, field.name)
+        if before != after:
+            yield f"{field.name}: {_words(before)} → {_words(after)}"
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, tuple):
+        value = ", ".join(str(part) for part in value)
+    text = str(value) or "empty"
+    return text if len(text) <= 60 else f"{text[:59]}…"

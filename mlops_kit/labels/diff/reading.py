@@ -1,0 +1,101 @@
+"""Events of two sides as one table that says which side has each; a file that both sides have is read once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from mlops_kit.artifacts.duck import literal
+from mlops_kit.labels.events.model import COLUMNS
+
+if TYPE_CHECKING:
+    from mlops_kit.artifacts.duck import Duck
+
+TABLE = "diff_events"
+_NUMBERS = ("confidence", "seconds")
+
+
+@dataclass(frozen=True)
+class EventPart:
+    """One file of events, and the sides that have it with this content."""
+
+    batch: str
+    """Name of the batch."""
+    place: Path
+    """Where it lies."""
+    form: Literal["jsonl", "parquet"]
+    """What it is."""
+    old: bool
+    """Whether the base has it."""
+    new: bool
+    """Whether the head has it."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What was read."""
+
+    events: int
+    """Different events."""
+    broken: int
+    """Lines that are no event; `mlops-kit label check` names them."""
+
+
+def load_events(duck: Duck, parts: Sequence[EventPart]) -> Loaded:
+    """Make the table `diff_events`: each event once, with `value` as text, `batch`, and `in_old` and `in_new`.
+
+    An event is the same on both sides if its id is, in whatever file it stands.
+    """
+    union = " UNION ALL BY NAME ".join(_part_sql(part) for part in parts) or _nothing()
+    duck.run(f"CREATE OR REPLACE TEMP TABLE raw_events AS {union}")
+    (broken,) = duck.run("SELECT count(*) FROM raw_events WHERE id IS NULL OR item IS NULL").fetchone() or (
+        0,
+    )
+    same = ", ".join(f"min({name}) AS {name}" for name in (*COLUMNS[1:], "text"))
+    duck.run(
+        f"CREATE OR REPLACE TEMP TABLE {TABLE} AS SELECT id, {same}, bool_or(in_old) AS in_old, bool_or(in_new) AS in_new"
+        " FROM raw_events WHERE id IS NOT NULL AND item IS NOT NULL GROUP BY id"
+    )
+    duck.run("DROP TABLE raw_events")
+    (events,) = duck.run(f"SELECT count(*) FROM {TABLE}").fetchone() or (0,)
+    return Loaded(int(events), int(broken))
+
+
+def task_names(duck: Duck) -> tuple[str, ...]:
+    """Return the tasks of the loaded events, by name."""
+    return tuple(row[0] for row in duck.run(f"SELECT DISTINCT task FROM {TABLE} ORDER BY task").fetchall())
+
+
+def _part_sql(part: EventPart) -> str:
+    place = literal(part.place.as_posix())
+    if part.form == "parquet":
+        source = f"read_parquet({place})"
+    else:
+        kinds = ", ".join(f"{literal(name)}: {literal(_kind(name))}" for name in COLUMNS)
+        # Broken lines come as rows without anything, and are counted.
+        source = (
+            f"read_json({place}, format = 'newline_delimited', columns = {{{kinds}}}, ignore_errors = true,"
+            " maximum_object_size = 67108864)"
+        )
+    told = [name for name in COLUMNS if name not in ("value", "role", "source", "batch", "task")]
+    names = ", ".join(told)
+    return (
+        f"SELECT {names}, coalesce(task, '') AS task, CAST(value AS VARCHAR) AS value,"
+        " CASE WHEN CAST(value AS VARCHAR) = 'null' THEN NULL ELSE CAST(value AS JSON) ->> '$' END AS text,"
+        " coalesce(role, 'vote') AS role, coalesce(source, 'person') AS source,"
+        f" {literal(part.batch)} AS batch, {part.old} AS in_old, {part.new} AS in_new FROM {source}"
+    )
+
+
+def _kind(name: str) -> str:
+    return "JSON" if name == "value" else "DOUBLE" if name in _NUMBERS else "VARCHAR"
+
+
+def _nothing() -> str:
+    columns = ", ".join(
+        f"CAST(NULL AS {'DOUBLE' if name in _NUMBERS else 'VARCHAR'}) AS {name}"
+        for name in (*COLUMNS, "text")
+    )
+    return f"SELECT {columns}, false AS in_old, false AS in_new WHERE false"
