@@ -7,7 +7,10 @@ from importlib import import_module
 import typer
 
 # One file per command; each has `register(group)`.
-PARTS: tuple[str, ...] = ("label_diff",)
+PARTS: tuple[str, ...] = (
+    "label_diff",
+    "label_queue",
+)
 
 
 def register(app: typer.Typer) -> None:

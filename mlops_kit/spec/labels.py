@@ -23,6 +23,17 @@ class Queue:
     """Gold questions blended in, as a share (0 to 0.5) of the queue."""
     seed: int = 0
     """Seed of what is drawn at random."""
+    model: str = "model"
+    """Model artifact whose predictions are the pre-labels, and whose doubts the queue follows."""
+    features: str = "features"
+    """Data artifact with the columns that the model needs, by `task.key`; what the model is trained on has the same columns."""
+    labels: str = "labels"
+    """Data artifact with the labels that the model is trained on, in which `mislabelled` looks for wrong ones."""
+    scores: str | None = None
+    """Data artifact of a stage of yours, by `task.key`, with a column of probabilities for each class (or `score` for numbers); it stands in for
+    `model`, of whatever kind that is."""
+    prelabels: bool = True
+    """Whether the model's answers go along with the items."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""What to label next: candidates, strategies, shares, and the file of the queue."""
