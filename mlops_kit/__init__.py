@@ -65,6 +65,8 @@ if TYPE_CHECKING:
     from mlops_kit.data.rules.flow import read_raw
     from mlops_kit.data.splitting.methods import split_by_group, split_by_hash, split_by_time
     from mlops_kit.errors import BadDataError
+    from mlops_kit.labels.consensus.labelling import ColumnFallback, LabelRules, label_by_events
+    from mlops_kit.labels.consensus.model import ConsensusOptions
     from mlops_kit.labels.functions import label_function, vote_rows
     from mlops_kit.spec.labels import Labelling
     from mlops_kit.spec.model import Column, Kpis, Schema, Task
@@ -79,6 +81,8 @@ _HOMES = {
     **dict.fromkeys(("run", "step"), "mlops_kit.steps.runner"),
     "BadDataError": "mlops_kit.errors",
     "Labelling": "mlops_kit.spec.labels",
+    **dict.fromkeys(("ColumnFallback", "LabelRules", "label_by_events"), "mlops_kit.labels.consensus.labelling"),
+    "ConsensusOptions": "mlops_kit.labels.consensus.model",
     "FormatOptions": "mlops_kit.data.formats.options",
     "DatabaseRows": "mlops_kit.data.partitions.database",
     "StoredFiles": "mlops_kit.data.partitions.stored",
@@ -120,6 +124,8 @@ __all__ = [
     "BadDataError",
     "Bundle",
     "Column",
+    "ColumnFallback",
+    "ConsensusOptions",
     "Csv",
     "Curve",
     "Database",
@@ -134,6 +140,7 @@ __all__ = [
     "InputRules",
     "Kpis",
     "LabelEvents",
+    "LabelRules",
     "Labelling",
     "LocalFiles",
     "Manifest",
@@ -167,6 +174,7 @@ __all__ = [
     "holdout_rows",
     "judge_kpis",
     "keep_contract",
+    "label_by_events",
     "label_function",
     "label_rows",
     "make_predictions",

@@ -28,6 +28,23 @@ class LabelledRows(NamedTuple):
     """How many rows have a label, and how many have none, by reason."""
 
 
+class ColumnLabels(NamedTuple):
+    """Labels that a column gives, as SQL over its rows."""
+
+    target: str
+    """The label; only where it is `known`."""
+    known: str
+    """Whether the row has a label that is known by the newest time of all rows."""
+    known_at: str
+    """When it became known; NULL without a time column."""
+    rows: int
+    """Number of rows."""
+    present: int
+    """Rows whose column is there."""
+    newest_day: float
+    """The newest time of all rows, in days since 1970; 0 without one."""
+
+
 def label_rows(
     rows: TableFiles,
     column: str,
@@ -42,23 +59,20 @@ def label_rows(
     A label is 1 from `at_least` on or where the column holds the text `equals`, else 0; with neither it is the value itself, which must be 0
     or 1 for classification. Raises BadDataError for a column that is missing or holds something else, and when no row has a label.
     """
-    kinds = rows.schema()
-    require_columns(kinds, [column, *task.key, *filter(None, [task.time])], "cleaned data")
     duck = open_duck()
-    value = _value(column, kinds[column])
-    if at_least is None and equals is None and task.kind == "classification":
-        _check_classes(duck, rows, column, value)
-    target = _target(value, kinds[column], task, at_least, equals)
-    moment = f"epoch_us({quoted(task.time)})" if task.time else "NULL"
-    newest, count, present = duck.run(
-        f"SELECT max({moment}), count(*), count({value}) FROM {rows.sql()}"
-    ).fetchone() or (None, 0, 0)
-    known_at = f"{moment} + {int(known_after_days * DAY)}"
-    known = f"{value} IS NOT NULL" + (f" AND {known_at} <= {newest or 0}" if task.time else "")
+    made = column_labels(
+        duck,
+        rows,
+        column,
+        task=task,
+        at_least=at_least,
+        equals=equals,
+        known_after_days=known_after_days,
+    )
     keys = ", ".join(map(quoted, task.key))
-    when = f", make_timestamptz({known_at}) AS known_at" if task.time else ""
-    sql = f"SELECT {keys}, {target} AS {quoted(task.target)}{when} FROM {rows.sql()} WHERE {known}"
-    labelled, mean = _mean(duck, sql, task)
+    when = f", {made.known_at} AS known_at" if task.time else ""
+    sql = f"SELECT {keys}, {made.target} AS {quoted(task.target)}{when} FROM {rows.sql()} WHERE {made.known}"
+    labelled, mean = mean_label(duck, sql, task)
     if not labelled:
         raise BadDataError(
             "no row has a known label", fix="lower label.known_after_days, or acquire more months"
@@ -69,12 +83,44 @@ def label_rows(
     stream = duck.stream(f"{sql} ORDER BY {keys}, {quoted(task.target)}{last}")
     numbers = {
         "labelled": labelled,
-        "unlabelled_missing": count - present,
-        "unlabelled_not_yet": present - labelled,
+        "unlabelled_missing": made.rows - made.present,
+        "unlabelled_not_yet": made.present - labelled,
         "positive_share" if task.kind == "classification" else "mean_label": mean,
-        "newest_row_day": 0.0 if newest is None else newest / DAY,
+        "newest_row_day": made.newest_day,
     }
     return LabelledRows(stream, numbers)
+
+
+def column_labels(
+    duck: Duck,
+    rows: TableFiles,
+    column: str,
+    *,
+    task: Task,
+    at_least: float | None = None,
+    equals: str | None = None,
+    known_after_days: float = 0.0,
+) -> ColumnLabels:
+    """Return what label_rows does as SQL, for whoever has other labels beside. Raises BadDataError as it does."""
+    kinds = rows.schema()
+    require_columns(kinds, [column, *task.key, *filter(None, [task.time])], "cleaned data")
+    value = _value(column, kinds[column])
+    if at_least is None and equals is None and task.kind == "classification":
+        _check_classes(duck, rows, column, value)
+    moment = f"epoch_us({quoted(task.time)})" if task.time else "NULL"
+    newest, count, present = duck.run(
+        f"SELECT max({moment}), count(*), count({value}) FROM {rows.sql()}"
+    ).fetchone() or (None, 0, 0)
+    known_at = f"{moment} + {int(known_after_days * DAY)}"
+    known = f"{value} IS NOT NULL" + (f" AND {known_at} <= {newest or 0}" if task.time else "")
+    return ColumnLabels(
+        _target(value, kinds[column], task, at_least, equals),
+        known,
+        f"make_timestamptz({known_at})" if task.time else "NULL::TIMESTAMPTZ",
+        count,
+        present,
+        0.0 if newest is None else newest / DAY,
+    )
 
 
 def _value(column: str, kind: pa.DataType) -> str:
@@ -114,7 +160,7 @@ def _check_classes(duck: Duck, rows: TableFiles, column: str, value: str) -> Non
         )
 
 
-def _mean(duck: Duck, sql: str, task: Task) -> tuple[int, float]:
+def mean_label(duck: Duck, sql: str, task: Task) -> tuple[int, float]:
     """Return number and mean of the labels. Numbers of regression are added exactly, so that their order does not matter."""
     name = quoted(task.target)
     if task.kind == "classification":

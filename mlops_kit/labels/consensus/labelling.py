@@ -1,0 +1,218 @@
+"""Training labels from label events: what people say of a row stands, else what a column says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from mlops_kit.artifacts.duck import Duck, literal, open_duck, quoted
+from mlops_kit.data.columns import require_columns
+from mlops_kit.data.labelling import ColumnLabels, column_labels, mean_label
+from mlops_kit.errors import BadDataError, SpecError
+from mlops_kit.labels.consensus.deciding import decide
+from mlops_kit.labels.consensus.model import ConsensusOptions, Decided
+from mlops_kit.labels.consensus.targets import target_sql
+from mlops_kit.labels.events.counting import Votes, counted_votes
+from mlops_kit.labels.items import item_sql
+from mlops_kit.labels.pool import items_query, pii_columns
+from mlops_kit.spec.labels import Labelling, LabelTask
+from mlops_kit.spec.model import Schema, Task
+
+if TYPE_CHECKING:
+    from mlops_kit.artifacts.tables import EventFiles, RowStream, TableFiles
+
+COLUMNS = ("item", "value", "probability", "votes", "disagreement", "provenance")
+"""Columns of `consensus` after the key."""
+
+
+class LabelledByEvents(NamedTuple):
+    """What labelling gives, in the order in which the label step returns it."""
+
+    labels: RowStream
+    """Key, target, and with a time column `known_at`, by key."""
+    consensus: RowStream
+    """Key and what was decided, of every row that has a label or a vote, by key."""
+    labelling: dict[str, float]
+    """Counts, agreement, coverage."""
+    label_quality: dict[str, Any]
+    """What is behind the counts."""
+
+
+@dataclass(frozen=True)
+class ColumnFallback:
+    """A column that labels rows nobody labelled."""
+
+    column: str | None = None
+    """Its name; None for no such column."""
+    at_least: float | None = None
+    """The label is 1 from this value on, else 0."""
+    equals: str | None = None
+    """The label is 1 where the column holds this text, else 0."""
+    known_after_days: float = 0.0
+    """Days after the row's time at which the label is known."""
+
+
+@dataclass(frozen=True)
+class LabelRules:
+    """How events and columns become labels."""
+
+    question: str | None = None
+    """Task of labels/labels.yaml; the only one when None."""
+    positive: str | None = None
+    """Class that is target 1."""
+    consensus: ConsensusOptions = field(default_factory=ConsensusOptions)
+    """How votes become one answer."""
+    fallback: ColumnFallback = field(default_factory=ColumnFallback)
+    """What labels the rows that people have not decided."""
+
+
+def label_by_events(
+    rows: TableFiles,
+    events: EventFiles,
+    *,
+    task: Task,
+    schema: Schema,
+    labelling: Labelling,
+    rules: LabelRules,
+) -> LabelledByEvents:
+    """Label `rows` by the consensus of `events`, else by a column.
+
+    Raises SpecError when the rules do not fit labels.yaml, BadDataError for events that cannot be read and when no row has a label.
+    """
+    name, question = choose_question(labelling, rules.question)
+    target = target_sql(task, question, positive=rules.positive, at_least=rules.fallback.at_least)
+    kinds = rows.schema()
+    require_columns(kinds, [*task.key, *filter(None, [task.time])], "cleaned data")
+    duck = open_duck()
+    items = items_query(rows, task.key, question, schema)
+    votes = counted_votes(duck, events, name, labelling, items=items)
+    decided = decide(votes, question, rules.consensus)
+    hidden = pii_columns(schema) - set(question.allow_pii)
+    joined = _Joined(duck, rows, task, decided, _fallback(duck, rows, task, rules.fallback))
+    joined.write(item_sql(task.key, kinds, hidden), target)
+    labels = joined.labels()
+    labelled, mean = mean_label(duck, labels, task)
+    if not labelled:
+        raise BadDataError(
+            "no row has a label", fix="mlops-kit label queue, mlops-kit label serve; or set label.column"
+        )
+    numbers = {
+        "labelled": labelled,
+        "unlabelled": joined.rows.count() - labelled,
+        "positive_share" if task.kind == "classification" else "mean_label": mean,
+        **joined.counts(votes),
+        **decided.told,
+    }
+    soft = [
+        (column, f"p_{question.classes[n] if question.classes else n}")
+        for n, column in enumerate(decided.soft)
+    ]
+    return LabelledByEvents(duck.stream(labels), joined.consensus(soft), numbers, {"question": name})
+
+
+def choose_question(labelling: Labelling, name: str | None) -> tuple[str, LabelTask]:
+    """Return name and task of labels.yaml that `name` asks for, or the only one. Raises SpecError."""
+    known = ", ".join(labelling.tasks)
+    if name is None and len(labelling.tasks) == 1:
+        name = next(iter(labelling.tasks))
+    if name is None:
+        raise SpecError(
+            "which question labels the rows?",
+            where="params.yaml (label)",
+            fix=f"set question to one of {known}",
+        )
+    if name not in labelling.tasks:
+        raise SpecError(
+            f"no task `{name}` in labels/labels.yaml",
+            where="params.yaml (label)",
+            fix=f"set question to one of {known}",
+        )
+    return name, labelling.tasks[name]
+
+
+def _fallback(duck: Duck, rows: TableFiles, task: Task, fallback: ColumnFallback) -> ColumnLabels | None:
+    if fallback.column is None:
+        return None
+    return column_labels(
+        duck,
+        rows,
+        fallback.column,
+        task=task,
+        at_least=fallback.at_least,
+        equals=fallback.equals,
+        known_after_days=fallback.known_after_days,
+    )
+
+
+@dataclass(frozen=True)
+class _Joined:
+    """Rows with what was decided of them, in a scratch file by key, from which both tables are read."""
+
+    duck: Duck
+    rows: TableFiles
+    task: Task
+    decided: Decided
+    column: ColumnLabels | None
+
+    @property
+    def _keys(self) -> str:
+        return ", ".join(map(quoted, self.task.key))
+
+    @property
+    def _file(self) -> str:
+        return f"read_parquet({literal((self.duck.scratch / 'labelled.parquet').as_posix())}, can_have_nan = true)"
+
+    def write(self, item: str, target: str) -> None:
+        column = self.column
+        known, value, when = (
+            (column.known, column.target, column.known_at)
+            if column
+            else ("false", "NULL", "NULL::TIMESTAMPTZ")
+        )
+        soft = "".join(f", decided.{name}" for name in self.decided.soft)
+        place = literal((self.duck.scratch / "labelled.parquet").as_posix())
+        kind = "TINYINT" if self.task.kind == "classification" else "DOUBLE"
+        self.duck.run(
+            f"""COPY (SELECT {self._keys}, decided.item AS "mlops-kit item", CAST(CASE WHEN {_PEOPLE} THEN person ELSE machine END AS {kind}) AS "mlops-kit target",
+            CASE WHEN {_PEOPLE} THEN timezone('UTC', last) ELSE machine_at END AS "mlops-kit known",
+            value AS "mlops-kit value", probability AS "mlops-kit probability", coalesce(votes, 0) AS "mlops-kit votes",
+            disagreement AS "mlops-kit disagreement",
+            CASE WHEN {_PEOPLE} OR machine IS NULL THEN provenance ELSE 'column' END AS "mlops-kit provenance"{soft}
+            FROM (SELECT {self._keys}, {item} AS "mlops-kit name", CASE WHEN {known} THEN {value} END AS machine,
+                  CASE WHEN {known} THEN {when} END AS machine_at FROM {self.rows.sql()}) AS rows
+            LEFT JOIN (SELECT *, {target} AS person FROM {self.decided.table}) AS decided ON decided.item = "mlops-kit name"
+            WHERE decided.item IS NOT NULL OR machine IS NOT NULL
+            ORDER BY ALL) TO {place} (FORMAT parquet, COMPRESSION snappy)"""
+        )
+
+    def labels(self) -> str:
+        when = ', "mlops-kit known" AS known_at' if self.task.time else ""
+        return f'SELECT {self._keys}, "mlops-kit target" AS {quoted(self.task.target)}{when} FROM {self._file} WHERE "mlops-kit target" IS NOT NULL'
+
+    def consensus(self, soft: Sequence[tuple[str, str]]) -> RowStream:
+        names = ", ".join(f'"mlops-kit {name}" AS {name}' for name in COLUMNS)
+        shares = "".join(f", {name} AS {quoted(shown)}" for name, shown in soft)
+        return self.duck.stream(f"SELECT {self._keys}, {names}{shares} FROM {self._file}")
+
+    def counts(self, votes: Votes) -> dict[str, float]:
+        found = self.duck.run(
+            f"""SELECT "mlops-kit provenance", count(*), sum(CAST(round("mlops-kit disagreement" * 1000000000) AS HUGEINT))
+            FROM {self._file} GROUP BY ALL ORDER BY ALL"""
+        ).fetchall()
+        given = dict.fromkeys(("gold", "adjudicated", "undecided", "column"), 0) | {
+            name: n for name, n, _ in found
+        }
+        (unknown,) = self.duck.run(
+            f'SELECT count(*) FROM {self.decided.table} WHERE item NOT IN (SELECT "mlops-kit item" FROM {self._file} WHERE "mlops-kit item" IS NOT NULL)'
+        ).fetchone() or (0,)
+        people = sum(n for name, n in given.items() if name not in ("undecided", "column"))
+        return {
+            "by_people": people,
+            **{f"by_{name}" if name != "undecided" else name: n for name, n in given.items()},
+            "unknown_items": unknown,
+            **{name: float(n) for name, n in votes.counts.items()},
+        }
+
+
+_PEOPLE = "(decided.item IS NOT NULL AND person IS NOT NULL)"
