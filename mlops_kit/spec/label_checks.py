@@ -72,3 +72,4 @@ def _check_acceptance(document: YamlDocument, here: tuple[str, ...], task: Label
     )
     seconds = bounds.min_seconds
     check_that(document, (*here, "acceptance", "min_seconds"), seconds is None or seconds >= 0, "0 or more")
+    check_that(document, (*here, "acceptance", "tolerance"), bounds.tolerance >= 0, "0 or more")

@@ -50,6 +50,8 @@ class Acceptance:
     """Smallest share (0 to 1) of the exported items that came back with an answer."""
     min_seconds: float | None = None
     """Smallest plausible time for one answer, in seconds; at most `max_hasty` of the answers may be faster."""
+    tolerance: float = 0.0
+    """Largest difference at which a number counts as the right answer to a gold question."""
     max_hasty: float = 0.1
     """Largest share (0 to 1) of answers faster than `min_seconds`."""
 

@@ -1,0 +1,259 @@
+"""The test by which a delivery becomes part of the truth, or does not."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Literal, TypeAlias
+
+from mlops_kit.labels.agreement.interval import Estimate, wilson
+from mlops_kit.labels.delivery.measures import alpha
+from mlops_kit.labels.delivery.sameness import agrees, said
+from mlops_kit.labels.events.model import LabelEvent
+from mlops_kit.spec.kinds import JsonValue
+from mlops_kit.spec.labels import Acceptance, LabelTask
+
+Verdict: TypeAlias = Literal["pass", "fail", "unknown", "told"]
+FEW = 20
+"""Answers of one annotator below which nothing is said about their pattern."""
+UNLIKELY = 1e-6
+"""Probability below which a pattern of answers is taken for no accident."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at."""
+
+    name: str
+    """`gold`, `agreement within`, `agreement with earlier votes`, `complete`, `hasty`, `one answer`, `copied`, `duplicates`, `cannot tell`, `gold of NAME`."""
+    verdict: Verdict
+    """`pass`; `fail` rejects the delivery; `unknown`: a bound that could not be judged; `told`: there is no bound."""
+    why: str
+    """In words, with numbers."""
+    value: float | None = None
+    """The figure."""
+    low: float | None = None
+    """Lower end of its 95 % interval."""
+    high: float | None = None
+    """Upper end."""
+    bound: float | None = None
+    """What labels.yaml asks for."""
+    count: int = 0
+    """How many answers or items it was computed from."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a delivery is judged by."""
+
+    answers: Sequence[LabelEvent]
+    """The delivery, in the order of its files, all of it: duplicates too."""
+    exported: Collection[str]
+    """Items that went out; empty when nobody knows."""
+    gold: Mapping[str, JsonValue]
+    """Item -> right answer."""
+    earlier: Sequence[LabelEvent]
+    """Votes that count so far, of other deliveries."""
+
+
+def judge(task: LabelTask, evidence: Evidence) -> tuple[Check, ...]:
+    """Return what the delivery was found to be, check by check, by the bounds of `task.acceptance`; pure."""
+    newest = _newest(evidence.answers)
+    bounds = task.acceptance
+    return (
+        *_gold(task, newest, evidence.gold),
+        *_agreement(task, newest, evidence),
+        *_complete(bounds, newest, evidence.exported),
+        *_hasty(bounds, newest),
+        *_one_answer(newest, evidence.earlier),
+        *_copied(newest),
+        *_repeated(evidence.answers),
+    )
+
+
+def is_accepted(checks: Sequence[Check]) -> bool:
+    """Return whether no check failed."""
+    return all(check.verdict != "fail" for check in checks)
+
+
+def _newest(answers: Sequence[LabelEvent]) -> list[LabelEvent]:
+    """Return one answer of each annotator for each item: the newest by (time, id), as everywhere."""
+    kept: dict[tuple[str, str], LabelEvent] = {}
+    for each in answers:
+        known = kept.get((each.item, each.annotator))
+        if known is None or (each.time, each.id) > (known.time, known.id):
+            kept[each.item, each.annotator] = each
+    return [kept[key] for key in sorted(kept)]
+
+
+def _gold(task: LabelTask, answers: Sequence[LabelEvent], gold: Mapping[str, JsonValue]) -> Iterator[Check]:
+    bounds = task.acceptance
+    tested = [(each, agrees(task, each.value, gold[each.item])) for each in answers if each.item in gold]
+    found = wilson(sum(right for _, right in tested), len(tested))
+    if bounds.min_gold is not None:
+        low, few = bounds.min_gold, len(tested) < bounds.min_gold_items
+        why = f"{len(tested)} gold answers" + (
+            f", fewer than {bounds.min_gold_items}" if few else " are right by that share"
+        )
+        yield _bounded("gold", found, low, why, judged=not few)
+    by_annotator: dict[str, list[bool]] = defaultdict(list)
+    for each, right in tested:
+        by_annotator[each.annotator].append(right)
+    if len(by_annotator) > 1:
+        for name, rights in sorted(by_annotator.items()):
+            yield _told(
+                f"gold of {name}",
+                f"{sum(rights)} of {len(rights)} gold answers are right",
+                wilson(sum(rights), len(rights)),
+            )
+
+
+def _agreement(task: LabelTask, answers: Sequence[LabelEvent], evidence: Evidence) -> Iterator[Check]:
+    bounds, numbers = task.acceptance, task.type == "number"
+    given = [(each.item, each.value) for each in answers if each.value is not None]
+    items, own = {item for item, _ in given}, {(each.item, each.annotator) for each in answers}
+    earlier = [
+        (each.item, each.value)
+        for each in _newest(evidence.earlier)
+        if each.value is not None and each.item in items and (each.item, each.annotator) not in own
+    ]
+    shared = {item for item, _ in earlier}
+    within = alpha(given, numbers=numbers)
+    across = (
+        alpha([*(one for one in given if one[0] in shared), *earlier], numbers=numbers) if earlier else None
+    )
+    for name, found, why in (
+        ("agreement within", within, "items that several annotators of the delivery answered"),
+        ("agreement with earlier votes", across, "items that had votes before"),
+    ):
+        if bounds.min_agreement is None:
+            if found is not None:
+                yield _told(name, f"Krippendorff's alpha over {found.items} {why}", found)
+        else:
+            judged = found is not None
+            text = (
+                f"Krippendorff's alpha over {found.items} {why}"
+                if found
+                else f"no {why}, or all answers are the same"
+            )
+            yield _bounded(name, found, bounds.min_agreement, text, judged=judged)
+
+
+def _complete(
+    bounds: Acceptance, answers: Sequence[LabelEvent], exported: Collection[str]
+) -> Iterator[Check]:
+    blank = sum(each.value is None for each in answers)
+    if blank:
+        yield _told(
+            "cannot tell", f"{blank} of {len(answers)} answers are `cannot tell`", wilson(blank, len(answers))
+        )
+    if not exported:
+        yield Check("complete", "unknown", "no manifest says what went out", bound=bounds.min_complete)
+        return
+    answered = {each.item for each in answers if each.value is not None}
+    came = wilson(len(answered & set(exported)), len(exported))
+    yield _bounded(
+        "complete", came, bounds.min_complete, f"of {len(exported)} items that went out have an answer"
+    )
+    foreign = len(answered - set(exported))
+    if foreign:
+        yield Check(
+            "not asked for",
+            "told",
+            f"{foreign} items were answered that did not go out in this export",
+            count=foreign,
+        )
+
+
+def _hasty(bounds: Acceptance, answers: Sequence[LabelEvent]) -> Iterator[Check]:
+    timed = [each.seconds for each in answers if each.seconds is not None]
+    if timed:
+        why = f"median time of {len(timed)} answers is {median(timed):.1f} s"
+        yield Check("time", "told", why, value=median(timed), count=len(timed))
+    if len(timed) >= FEW and len(set(timed)) == 1:
+        yield Check(
+            "same time",
+            "told",
+            f"all {len(timed)} answers are said to have taken {timed[0]:g} s",
+            count=len(timed),
+        )
+    if bounds.min_seconds is None:
+        return
+    hasty = wilson(sum(each < bounds.min_seconds for each in timed), len(timed))
+    if hasty is None:
+        yield Check("hasty", "unknown", "no answer says how long it took", bound=bounds.max_hasty)
+        return
+    verdict: Verdict = "fail" if hasty.value > bounds.max_hasty else "pass"
+    why = f"of {len(timed)} answers took less than {bounds.min_seconds:g} s"
+    yield Check(
+        "hasty", verdict, why, hasty.value, hasty.low, hasty.high, bound=bounds.max_hasty, count=hasty.items
+    )
+
+
+def _one_answer(answers: Sequence[LabelEvent], earlier: Sequence[LabelEvent]) -> Iterator[Check]:
+    """Look for annotators who gave one answer to all items, where answers of others make that no accident.
+
+    The others' share of that answer, with one added for and against it, to the power of the number of answers is the probability of
+    such a row by chance.
+    """
+    votes = [(each.annotator, said(each.value)) for each in answers if each.value is not None]
+    for name in sorted({who for who, _ in votes}):
+        own = [value for who, value in votes if who == name]
+        if len(own) < FEW or len(set(own)) > 1:
+            continue
+        items = {each.item for each in answers if each.annotator == name}
+        others = [value for who, value in votes if who != name]
+        others += [said(each.value) for each in earlier if each.annotator != name and each.value is not None]
+        alike = sum(value == own[0] for value in others)
+        chance = ((alike + 1) / (len(others) + 2)) ** len(own)
+        if others and chance < UNLIKELY:
+            why = f"{name} gave one answer to all {len(items)} items, which others give in {alike / len(others):.0%} of theirs"
+            yield Check("one answer", "fail", why, value=chance, bound=UNLIKELY, count=len(own))
+        else:
+            yield Check(
+                "one answer", "told", f"{name} gave one answer to all {len(items)} items", count=len(own)
+            )
+
+
+def _copied(answers: Sequence[LabelEvent]) -> Iterator[Check]:
+    """Look for annotators whose answers and times are those of another: times are measured, and no two people have the same."""
+    by_annotator: dict[str, dict[str, tuple[str, float]]] = defaultdict(dict)
+    for each in answers:
+        if each.seconds is not None:
+            by_annotator[each.annotator][each.item] = (said(each.value), each.seconds)
+    seen: dict[tuple[tuple[str, tuple[str, float]], ...], str] = {}
+    for name, given in sorted(by_annotator.items()):
+        if len(given) < FEW or len({time for _, time in given.values()}) < FEW // 2:
+            continue
+        first = seen.setdefault(tuple(sorted(given.items())), name)
+        if first != name:
+            why = f"{name} has the same answers in the same times as {first}, {len(given)} of them"
+            yield Check("copied", "fail", why, count=len(given))
+
+
+def _repeated(answers: Sequence[LabelEvent]) -> Iterator[Check]:
+    given: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    for each in answers:
+        given[each.item, each.annotator][said(each.value)] += 1
+    again = sum(counts.total() - 1 for counts in given.values())
+    if again:
+        differ = sum(len(counts) > 1 for counts in given.values())
+        why = f"{again} answers are for an item that the same annotator answered before; for {differ} items the answers differ"
+        yield Check("duplicates", "told", why, value=float(differ), count=again)
+
+
+def _bounded(name: str, found: Estimate | None, bound: float, why: str, *, judged: bool = True) -> Check:
+    verdict: Verdict = (
+        "unknown" if found is None or not judged else "pass" if found.value >= bound else "fail"
+    )
+    if found is None:
+        return Check(name, verdict, why, bound=bound)
+    return Check(name, verdict, why, found.value, found.low, found.high, bound, found.items)
+
+
+def _told(name: str, why: str, found: Estimate | None) -> Check:
+    if found is None:
+        return Check(name, "told", why)
+    return Check(name, "told", why, found.value, found.low, found.high, count=found.items)

@@ -1,0 +1,194 @@
+"""`mlops-kit label export`: items go out, with a manifest that says which, in which content, under which guidelines."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from mlops_kit.artifacts.duck import Duck, open_duck
+from mlops_kit.errors import RefusedError, UsageError
+from mlops_kit.labels.delivery.choosing import Choice, blend_gold, choose_open
+from mlops_kit.labels.delivery.forms import FORMS, form_of
+from mlops_kit.labels.delivery.manifest import (
+    check_batch_name,
+    is_open,
+    manifest_path,
+    manifest_text,
+    read_manifest,
+    read_manifests,
+)
+from mlops_kit.labels.delivery.model import Manifest, OutBatch, OutItem
+from mlops_kit.labels.delivery.pool import Pool
+from mlops_kit.labels.delivery.results import Exported
+from mlops_kit.project.labelling.files import put_text, put_whole
+from mlops_kit.project.labelling.known import known_answers, queued_items
+from mlops_kit.project.labelling.pool import open_pool
+from mlops_kit.project.roots import find_root
+
+
+def export_items(
+    start: Path,
+    to: Path,
+    *,
+    task: str | None = None,
+    form: str | None = None,
+    batch: str | None = None,
+    budget: int | None = None,
+    queue: bool | None = None,
+    suggestions: bool = True,
+    now: dt.datetime | None = None,
+) -> Exported:
+    """Write items of a task to the file or folder `to`, for people who label elsewhere, and record them in labels/batches/<batch>.json.
+
+    The items are those of labels/queue/<task>.jsonl in its order, or without a queue (or with `queue=False`) those that lack answers, by name, with
+    gold questions among them; `budget` is the most. What another open export holds already stays out. The same export again changes nothing.
+    Raises UsageError when there is nothing to export, RefusedError when a file or a manifest of that name says something else.
+    """
+    if budget is not None and budget < 1:
+        raise UsageError("a budget of no items", fix="--budget 100")
+    root = find_root(start)
+    pool = open_pool(root, task)
+    chosen_form = form or ("csv" if _is_folder(to) else form_of(to.name, None))
+    if chosen_form not in FORMS:
+        form_of(to.name, chosen_form)
+    previous = read_manifest(root, batch) if batch else None
+    with open_duck() as duck:
+        pool.view(duck)
+        choice = _again(pool, previous) if previous else _choice(pool, duck, budget, queue)
+        items = _out_items(pool, duck, choice, suggestions=suggestions)
+    if not items:
+        raise UsageError(_nothing(pool, choice), fix="mlops-kit label status")
+    guideline = guideline_version(root, pool)
+    name = check_batch_name(batch) if batch else _batch_name(pool, items, guideline, now)
+    previous = previous or read_manifest(root, name)
+    out = OutBatch(name, pool.name, guideline, items)
+    contents = FORMS[chosen_form].write(out, pool.shown, pool.task)
+    manifest = _manifest(pool, out, choice, chosen_form, previous, now)
+    return _write(root, pool, to, out, choice, contents, manifest, previous)
+
+
+def guideline_version(root: Path, pool: Pool) -> str | None:
+    """Return the version of the task's guidelines, None when the file has none."""
+    import re
+
+    try:
+        text = (root / pool.task.guidelines).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    found = re.search(r"^Version\s+(\S+?)\.?\s*$", text, re.MULTILINE)
+    return found[1] if found else None
+
+
+def _choice(pool: Pool, duck: Duck, budget: int | None, queue: bool | None) -> Choice:
+    known = known_answers(pool.root, pool.name, pool.labelling)
+    manifests = read_manifests(pool.root)
+    out = [one for one in manifests if one.task == pool.name and is_open(one, manifests)]
+    queued = queued_items(pool.root, pool.name) if queue is not False else {}
+    if queue and not queued:
+        raise UsageError(f"no queue for {pool.name}", fix=f"mlops-kit label queue {pool.name} --budget 100")
+    there = pool.hashes(duck, list(queued) or None)
+    wanted = list(queued) or sorted(set(there) - set(known.gold))
+    choice = choose_open(wanted, there, known, out, pool.task.votes, budget)
+    choice = replace(choice, suggestions=queued)
+    if queued:
+        return replace(choice, gold=sum(item in known.gold for item in choice.items))
+    available = pool.hashes(duck, sorted(known.gold)) if pool.task.queue.gold else {}
+    return blend_gold(choice, available, pool.task.queue, budget)
+
+
+def _again(pool: Pool, previous: Manifest) -> Choice:
+    """Return what the manifest says went out under this name."""
+    if previous.exported is None or previous.task != pool.name:
+        raise RefusedError(
+            f"{previous.batch} is the name of another batch, of task {previous.task}",
+            fix="choose another: --batch",
+        )
+    queued = queued_items(pool.root, pool.name)
+    return Choice(tuple(previous.items), gold=int(previous.exported.get("gold", 0)), suggestions=queued)
+
+
+def _out_items(pool: Pool, duck: Duck, choice: Choice, *, suggestions: bool) -> tuple[OutItem, ...]:
+    made = []
+    for item, content, data in pool.rows(duck, choice.items):
+        value, probability = choice.suggestions.get(item, (None, None)) if suggestions else (None, None)
+        made.append(OutItem(item, content, data, value, probability))
+    return tuple(made)
+
+
+def _batch_name(pool: Pool, items: Sequence[OutItem], guideline: str | None, now: dt.datetime | None) -> str:
+    said = json.dumps([pool.name, guideline, [[each.item, each.content] for each in items]])
+    day = (now or dt.datetime.now(dt.UTC)).strftime("%Y%m%d")
+    return f"{pool.name}-{day}-{hashlib.sha256(said.encode()).hexdigest()[:8]}"
+
+
+def _manifest(
+    pool: Pool, out: OutBatch, choice: Choice, form: str, previous: Manifest | None, now: dt.datetime | None
+) -> Manifest:
+    time = (now or dt.datetime.now(dt.UTC)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    facts = {
+        "time": previous.exported["time"] if previous and previous.exported else time,
+        "format": form,
+        "guideline": out.guideline,
+        "columns": list(pool.shown),
+        "count": len(out.items),
+        "gold": choice.gold,
+        "suggested": sum(_is_suggested(each) for each in out.items),
+    }
+    items = {each.item: each.content for each in out.items}
+    return Manifest(out.batch, pool.name, facts, items, None, previous.deliveries if previous else ())
+
+
+def _write(
+    root: Path, pool: Pool, to: Path, out: OutBatch, choice: Choice, contents: Mapping[str, bytes], manifest: Manifest,
+    previous: Manifest | None,
+) -> Exported:  # fmt: skip
+    if previous is not None and (
+        list(previous.items.items()) != list(manifest.items.items()) or previous.exported is None
+    ):
+        raise RefusedError(
+            f"labels/batches/{out.batch}.json is there already and says that other items or contents went out",
+            fix="choose another name: --batch",
+        )
+    base = to / out.batch if _is_folder(to) else to.with_suffix("")
+    files = {base.with_name(base.name + suffix): content for suffix, content in contents.items()}
+    if not _is_folder(to) and len(files) == 1:
+        files = {to: next(iter(contents.values()))}
+    guidelines = root / pool.task.guidelines
+    if _is_folder(to) and guidelines.is_file():
+        files[to / guidelines.name] = guidelines.read_bytes()
+    changed = [put_whole(path, content, root) for path, content in files.items()]
+    path = manifest_path(root, out.batch)
+    changed.append(put_text(path, manifest_text(manifest), root))
+    return Exported(
+        batch=out.batch,
+        task=pool.name,
+        files=tuple(file.as_posix() for file in files),
+        manifest=path.relative_to(root).as_posix(),
+        items=len(out.items),
+        gold=choice.gold,
+        suggested=sum(_is_suggested(each) for each in out.items),
+        guideline=out.guideline,
+        columns=pool.shown,
+        hidden=tuple(sorted(pool.hidden & set(pool.kinds))),
+        waiting=choice.waiting,
+        gone=choice.gone,
+        changed=any(changed),
+    )
+
+
+def _is_suggested(item: OutItem) -> bool:
+    return item.suggestion is not None or item.probability is not None
+
+
+def _is_folder(to: Path) -> bool:
+    return to.is_dir() or (not to.suffix and not to.exists())
+
+
+def _nothing(pool: Pool, choice: Choice) -> str:
+    if choice.waiting:
+        return f"nothing to export: {choice.waiting:,} items of {pool.name} are in exports that have not come back"
+    return f"nothing to export: every item of {pool.name} has its {pool.task.votes} answers, or there are no items"

@@ -1,0 +1,255 @@
+"""`mlops-kit label import`: answers come back, are tested, and become part of the truth or stay outside with the reason."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from mlops_kit.errors import UsageError
+from mlops_kit.labels.delivery.acceptance import Check, Evidence, is_accepted, judge
+from mlops_kit.labels.delivery.forms import FORMS, form_of
+from mlops_kit.labels.delivery.manifest import check_batch_name, manifest_path, manifest_text, read_manifest
+from mlops_kit.labels.delivery.model import Answer, Delivery, Manifest
+from mlops_kit.labels.delivery.results import Decision, Imported, Taken
+from mlops_kit.labels.events.model import LabelEvent
+from mlops_kit.project.labelling.files import put_text
+from mlops_kit.project.labelling.known import event_of, raw_events
+from mlops_kit.project.labelling.pool import chosen_task
+from mlops_kit.project.labelling.pseudonyms import pseudonyms
+from mlops_kit.project.labelling.taking import take
+from mlops_kit.project.roots import find_root
+from mlops_kit.spec.labels import EventRole, EventSource, Labelling
+from mlops_kit.spec.load import read_labelling
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the caller says about a delivery."""
+
+    task: str | None = None
+    """Task; by default that of the export that it answers, or the only one."""
+    batch: str | None = None
+    """Name of the delivery; by default that of the export, or of the file, and a few digits of the file's hash."""
+    answers: str | None = None
+    """The export that it answers, where neither the file nor the batch says so."""
+    form: str | None = None
+    """Form of the file; by its name by default."""
+    annotator: str | None = None
+    """Who answered, for files that do not say."""
+    source: EventSource | None = None
+    """What kind of annotators; by default what the roster says, else `person`."""
+    role: EventRole = "vote"
+    """What the answers are."""
+    force: str | None = None
+    """Why a delivery is taken that its test rejects."""
+    dry_run: bool = False
+    """Judge, and write nothing."""
+
+
+def import_answers(
+    start: Path, file: Path, options: Options | None = None, *, now: dt.datetime | None = None
+) -> Imported:
+    """Read the answers in `file`, test them against `acceptance` of the task, and take them into labels/events/ or refuse them all.
+
+    What was decided, and why, is recorded in labels/batches/<batch>.json. The same file again changes nothing; one that was rejected is
+    taken with `force`. Raises BadDataError for a file that is no delivery, UsageError where nobody says who answered or which task.
+    """
+    options = options or Options()
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise UsageError(
+            f"{file} cannot be read: {error.strerror}", fix="name the file that came back"
+        ) from None
+    root = find_root(start)
+    labelling = read_labelling(root)
+    form = FORMS[form_of(file.name, options.form)]
+
+    def read(task: str) -> Delivery:
+        return form.read(content, labelling.tasks[task], file.name)
+
+    first = options.task if options.task in labelling.tasks else next(iter(labelling.tasks))
+    delivery = read(str(first))
+    export = _export(root, options, delivery)
+    task = chosen_task(labelling, options.task or (export.task if export else None))
+    delivery = delivery if task == first else read(task)
+    digest = hashlib.sha256(content).hexdigest()
+    stem = export.batch if export else file.name.partition(".")[0]
+    batch = check_batch_name(options.batch or f"{_plain(stem)}-{digest[:6]}")
+    return _Import(root, labelling, task, batch, export, options, digest).run(delivery, now)
+
+
+@dataclass(frozen=True)
+class _Import:
+    """One delivery on its way."""
+
+    root: Path
+    labelling: Labelling
+    task: str
+    batch: str
+    export: Manifest | None
+    options: Options
+    digest: str
+
+    def run(self, delivery: Delivery, now: dt.datetime | None) -> Imported:
+        manifest = read_manifest(self.root, self.batch) or Manifest(
+            self.batch, self.task, answers=self.export.batch if self.export else None
+        )
+        if manifest.task != self.task:
+            raise UsageError(
+                f"{self.batch} is a batch of task {manifest.task}", fix="choose another name: --batch"
+            )
+        before = next((dict(each) for each in manifest.deliveries if each.get("sha256") == self.digest), None)
+        received = str(before["time"]) if before else _moment(now or dt.datetime.now(dt.UTC))
+        known = [event_of(each) for each in raw_events(self.root, self.task)]
+        events = self._events(delivery, received, known)
+        checks = judge(self.labelling.tasks[self.task], self._evidence(events, known))
+        verdict: Decision = "accepted" if is_accepted(checks) else "rejected"
+        reason = "; ".join(check.why for check in checks if check.verdict == "fail")
+        if before and (before["verdict"] != "rejected" or self.options.force is None):
+            verdict, reason = before["verdict"], before.get("reason", "")
+            checks = tuple(Check(**each) for each in before.get("checks", ()))
+        elif verdict == "rejected" and self.options.force is not None:
+            verdict, reason = "forced", self.options.force
+        again = before is not None and before["verdict"] == verdict
+        taken = Taken(len(events))
+        if not self.options.dry_run:
+            taken = self._take(events, delivery, verdict, reason)
+        result = Imported(
+            batch=self.batch,
+            task=self.task,
+            answers=manifest.answers,
+            verdict=verdict,
+            reason=reason,
+            checks=checks,
+            taken=taken,
+            annotators=dict(sorted(Counter(each.annotator for each in events).items())),
+            empty=delivery.empty,
+            bad=delivery.bad,
+            again=again,
+            manifest=manifest_path(self.root, self.batch).relative_to(self.root).as_posix(),
+        )
+        if not self.options.dry_run and not again:
+            record = _record(result, self.digest, received)
+            kept = tuple(each for each in manifest.deliveries if each.get("sha256") != self.digest)
+            put_text(
+                self.root / result.manifest,
+                manifest_text(replace(manifest, deliveries=(*kept, record))),
+                self.root,
+            )
+        return result
+
+    def _take(
+        self, events: Sequence[LabelEvent], delivery: Delivery, verdict: Decision, reason: str
+    ) -> Taken:
+        taken = take(self.root, self.batch, events, reason=reason if verdict == "rejected" else "")
+        if delivery.bad:
+            take(self.root, self.batch, [asdict(each) for each in delivery.bad], reason="no answer")
+        return taken
+
+    def _events(
+        self, delivery: Delivery, received: str, known: Sequence[LabelEvent]
+    ) -> tuple[LabelEvent, ...]:
+        unnamed = [each for each in delivery.answers if not (self.options.annotator or each.annotator)]
+        if unnamed:
+            raise UsageError(
+                f"{len(unnamed)} answers do not say who gave them, the first at {unnamed[0].place}",
+                fix="fill the column `annotator`, or: --annotator PSEUDONYM",
+            )
+        said = {self.options.annotator or str(each.annotator) for each in delivery.answers}
+        kind = self.options.source or "person"
+        names = pseudonyms(self.root, self.labelling, said, kind=kind, remember=not self.options.dry_run)
+        given = {_said(each): each.time for each in known}
+        made = (
+            self._event(each, names[self.options.annotator or str(each.annotator)], received)
+            for each in delivery.answers
+        )
+        return tuple(
+            replace(event, time=given.get(_said(event), event.time)) if answer.time is None else event
+            for event, answer in zip(made, delivery.answers, strict=True)
+        )
+
+    def _event(self, answer: Answer, annotator: str, received: str) -> LabelEvent:
+        items = self.export.items if self.export else {}
+        exported = self.export.exported or {} if self.export else {}
+        listed = self.labelling.annotators.get(annotator)
+        return LabelEvent(
+            item=answer.item,
+            task=self.task,
+            value=answer.value,
+            annotator=annotator,
+            time=answer.time or received,
+            source=self.options.source or (listed.source if listed else "person"),
+            role=self.options.role,
+            content=items.get(answer.item, answer.content),
+            confidence=answer.confidence,
+            seconds=answer.seconds,
+            guideline=answer.guideline or exported.get("guideline"),
+            batch=self.batch,
+            tool=f"file/{self.options.form or 'import'}",
+            supersedes=answer.supersedes,
+            reason=answer.reason,
+        )
+
+    def _evidence(self, events: Sequence[LabelEvent], known: Sequence[LabelEvent]) -> Evidence:
+        earlier = [each for each in known if each.batch != self.batch]
+        gold = {
+            each.item: each.value
+            for each in sorted(earlier, key=lambda one: (one.time, one.id))
+            if each.role == "gold"
+        }
+        votes = [each for each in earlier if each.role == "vote"]
+        exported = self.export.items if self.export else {}
+        return Evidence(events, exported, gold, votes)
+
+
+def _export(root: Path, options: Options, delivery: Delivery) -> Manifest | None:
+    """Return the record of what went out: as the caller says, as the file says, or by the name of the batch."""
+    for name in (options.answers, delivery.batch, options.batch):
+        if name is None:
+            continue
+        found = read_manifest(root, name)
+        if found is not None and found.exported is not None:
+            return found
+        if name == options.answers:
+            raise UsageError(f"nothing went out under the name {name}", fix="ls labels/batches")
+    return None
+
+
+def _record(result: Imported, digest: str, received: str) -> dict[str, Any]:
+    checks = [
+        {key: value for key, value in asdict(check).items() if value not in (None, 0)}
+        for check in result.checks
+    ]
+    return {
+        "sha256": digest,
+        "time": received,
+        "verdict": result.verdict,
+        "reason": result.reason,
+        "answers": result.taken.came,
+        "annotators": dict(result.annotators),
+        "empty": result.empty,
+        "unreadable": len(result.bad),
+        "checks": checks,
+    }
+
+
+def _said(event: LabelEvent) -> str:
+    """Return all that an event says but when, so that an answer without a time that is here already is found again."""
+    told = {**asdict(event), "time": None, "batch": None}
+    return json.dumps(told, sort_keys=True, ensure_ascii=False)
+
+
+def _moment(when: dt.datetime) -> str:
+    return when.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{when.microsecond // 1000:03d}Z"
+
+
+def _plain(name: str) -> str:
+    kept = "".join(sign if sign.isascii() and (sign.isalnum() or sign in "._-") else "_" for sign in name)
+    return kept.strip("._-")[:100] or "delivery"
