@@ -14,6 +14,7 @@ from mlops_kit.report.data_text import Block, data_blocks, data_lines
 from mlops_kit.report.graph import WORDS, draw_graph
 from mlops_kit.report.graph_svg import draw_svg
 from mlops_kit.report.html_table import Row, fold, number_cell, scroll, section, table
+from mlops_kit.report.label_text import label_blocks, label_lines
 from mlops_kit.report.text import html_text as esc
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
@@ -34,10 +35,12 @@ def render(comparison: Comparison) -> str:
         _kpis,
         _metrics,
         _data_words,
+        _label_words,
         _slices,
         _params,
         _data,
         _data_blocks,
+        _label_blocks,
         _plan,
         _pipeline,
         _cost,
@@ -187,13 +190,26 @@ def _data(comparison: Comparison) -> str:
         rows.append([esc(change.path), esc(change.kind), esc(old), esc(new), esc(columns)])
     caption = "Files and folders whose content differs; rows and columns where both sides' tables are here."
     made = table("Data changed", caption, ("data", "what", "base", "this", "columns"), rows)
-    labels = f"<p>Labels: {esc(text.label_sentence(comparison.labels))}</p>" if comparison.labels else ""
+    alone = (
+        comparison.labels if comparison.label_diff is None else None
+    )  # else it stands among the words on labels
+    labels = f"<p>Labels: {esc(text.label_sentence(alone))}</p>" if alone else ""
     return fold(f"Data changed: {len(rows)}", labels, made) if rows or labels else ""
 
 
 def _data_words(comparison: Comparison) -> str:
     items = "".join(f"<li>{esc(line)}</li>" for line in data_lines(comparison))
     return section("Data", f"<ul>{items}</ul>") if items else ""
+
+
+def _label_words(comparison: Comparison) -> str:
+    lines = label_lines(comparison.label_diff, comparison.labels)
+    items = "".join(f"<li>{esc(line)}</li>" for line in lines)
+    return section("Labels", f"<ul>{items}</ul>") if items else ""
+
+
+def _label_blocks(comparison: Comparison) -> str:
+    return "\n".join(_block(block) for block in label_blocks(comparison.label_diff))
 
 
 def _data_blocks(comparison: Comparison) -> str:

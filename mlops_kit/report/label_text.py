@@ -35,11 +35,8 @@ def label_lines(found: LabelDiff | None, change: LabelChange | None = None) -> t
     if found is None:
         return ()
     lines = [line for task in found.tasks for line in _task_lines(task)]
-    lines += [
-        _batch_words(batch)
-        for batch in found.batches
-        if batch.verdict or batch.removed or batch.held or batch.refused
-    ]
+    lines += [_batch_words(batch) for batch in found.batches if _is_telling(batch)]
+    lines += [line for task in found.tasks for line in _further_lines(task)]
     lines += [
         f"{one.path}: version {one.old or 'none'} → {one.new or 'none'}"
         if one.old != one.new
@@ -61,12 +58,20 @@ def _task_lines(task: TaskDiff) -> Iterator[str]:
         why = f" ({', '.join(f'{name} {count:,}' for name, count in whys.most_common())})"
         told = sum(whys.values())
         yield f"{task.task}: {_moves(task)}{why if told == task.changed else ''}"
-    shifted = _shift(task)
-    if shifted:
-        yield f"{task.task}: {shifted}"
+
+
+def _further_lines(task: TaskDiff) -> Iterator[str]:
     for figure in task.agreement:
         if figure.old != figure.new:
             yield f"{task.task}: {_agreement(figure)}"
+    shifted = _shift(task)
+    if shifted:
+        yield f"{task.task}: {shifted}"
+
+
+def _is_telling(batch: BatchDiff) -> bool:
+    """Return whether a batch is worth a line: what was delivered, held, refused or rewritten."""
+    return bool(batch.verdict or batch.removed or batch.held or batch.refused)
 
 
 def _events(task: TaskDiff) -> str:
@@ -129,7 +134,7 @@ def _agreement(figure: AgreementDiff) -> str:
 
 def _batch_words(batch: BatchDiff) -> str:
     said = [f"batch {batch.batch} {batch.verdict or batch.state}"]
-    said += [f"{batch.removed:,} events that were there are gone"] if batch.removed else []
+    said += [f"{_count(batch.removed, 'event')} that were there are gone"] if batch.removed else []
     said += [f"{batch.held:,} held"] if batch.held else []
     said += [f"{batch.refused:,} refused"] if batch.refused else []
     why = f": {'; '.join(batch.reasons[:MOST_NAMES])}" if batch.reasons else ""
@@ -163,23 +168,27 @@ def _item_block(task: TaskDiff) -> Block:
     )
     title = f"{task.task}: {_count(total, 'item')} with another label"
     words = f"{source} The first {len(rows):,} by name." if len(rows) < total else source
-    columns = ("item", "base", "this", "why", "who", "votes", "batch", "in their words", "seen")
-    return without_empty(Block(title, words, columns, "lllllrlll", rows))
+    columns = ("item", "label", "votes", "why", "what annotators see")
+    return without_empty(Block(title, words, columns, "llrll", rows))
 
 
 def _item_row(item: ItemDiff) -> tuple[str, ...]:
     old, new = item.votes
+    labels = ("none" if label is None else value_words(label) for label in (item.old, item.new))
     return (
         item.item or "not shown",
-        "none" if item.old is None else value_words(item.old),
-        "none" if item.new is None else value_words(item.new),
-        WHY[item.why],
-        ", ".join(item.annotators),
+        " → ".join(labels),
         f"{old:,} → {new:,}",
-        item.batch,
-        item.reason,
+        _why(item),
         key_words(item.shown),
     )
+
+
+def _why(item: ItemDiff) -> str:
+    """Return what led to another label: `adjudicated by ann-1 in batch two: past midnight`."""
+    by = f" by {', '.join(item.annotators)}" if item.annotators else ""
+    where = f" in {item.batch}" if item.batch else ""
+    return f"{WHY[item.why]}{by}{where}{f': {item.reason}' if item.reason else ''}"
 
 
 def _class_block(task: TaskDiff) -> Block:
@@ -219,35 +228,33 @@ def _batch_block(batches: Sequence[BatchDiff]) -> Block:
             batch.batch,
             batch.verdict or batch.state,
             f"{batch.added:,}",
-            f"{batch.removed:,}" if batch.removed else "",
-            f"{batch.held:,}" if batch.held else "",
-            f"{batch.refused:,}" if batch.refused else "",
-            f"{batch.annotators:,}",
-            ", ".join(batch.sources),
+            _people(batch),
             ", ".join(batch.guidelines),
             _span(batch.first, batch.last),
-            "; ".join(batch.reasons),
+            _batch_notes(batch),
         )
         for batch in batches
     )
-    columns = (
-        "batch",
-        "",
-        "new",
-        "gone",
-        "held",
-        "refused",
-        "annotators",
-        "source",
-        "guidelines",
-        "when",
-        "why",
-    )
-    return without_empty(Block(f"Batches that differ: {len(rows):,}", "", columns, "llrrrrrllll", rows))
+    columns = ("batch", "", "new", "by", "guidelines", "when", "to know")
+    return without_empty(Block(f"Batches that differ: {len(rows):,}", "", columns, "llrllll", rows))
+
+
+def _people(batch: BatchDiff) -> str:
+    return f"{batch.annotators:,} {'/'.join(batch.sources)}" if batch.annotators else ""
+
+
+def _batch_notes(batch: BatchDiff) -> str:
+    counts = ((batch.removed, "gone"), (batch.held, "held"), (batch.refused, "refused"))
+    said = ", ".join(f"{count:,} {word}" for count, word in counts if count)
+    return "; ".join(part for part in (said, *batch.reasons) if part)
 
 
 def _span(first: str, last: str) -> str:
-    return first[:16] if first[:16] == last[:16] else f"{first[:16]} to {last[:16]}"
+    """Return from when to when, by the minute."""
+    one, other = (time[:16].replace("T", " ") for time in (first, last))
+    if one == other:
+        return one
+    return f"{one} to {other[11:] if one[:10] == other[:10] else other}"
 
 
 def _share(count: int, total: int) -> str:

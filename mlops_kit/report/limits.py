@@ -34,6 +34,11 @@ def shorten(tree: Mapping[str, Any], encode: Callable[[Mapping[str, Any]], str])
         cut = {name: _cut(bare[name], rows, longest, name) for name in bare if name != "plots"}
         if _longest(bare.get("data_section")) > rows:
             cut["notes"] = ["the section on data is shortened; all of it: mlops-kit compare", *cut["notes"]]
+        if _longest(bare.get("label_diff")) > rows:
+            cut["notes"] = [
+                "the section on labels is shortened; all of it: mlops-kit label diff",
+                *cut["notes"],
+            ]
         text = encode(_cut_rows({**cut, "plots": _cut_texts(plots, longest)}, rows))
         if len(text.encode("utf-8", "surrogatepass")) <= MAX_BYTES:
             break

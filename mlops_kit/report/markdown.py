@@ -23,7 +23,7 @@ from mlops_kit.compare.spending import PlannedStage, StageCost
 from mlops_kit.report import mermaid, text
 from mlops_kit.report.cost_text import COLUMNS, cost_cells, cost_words
 from mlops_kit.report.data_text import data_lines
-from mlops_kit.report.markdown_data import data_sections, data_words, to_know
+from mlops_kit.report.markdown_data import data_sections, data_words, label_sections, label_words, to_know
 from mlops_kit.report.markdown_table import Columns, Size, cut, fold, fold_table, split, table, together
 from mlops_kit.report.text import markdown_text as md
 
@@ -74,9 +74,21 @@ def _only_head(comparison: Comparison, limit: int) -> str:
 
 def _render(comparison: Comparison, size: Size) -> str:
     """Return what stands above the folds, then the folds; a table with many rows is above with its first and folded with the rest."""
-    parts_above = (_failure, _unreadable, _contract, _kpis, _metrics, data_words)
+    parts_above = (_failure, _unreadable, _contract, _kpis, _metrics, data_words, label_words)
     tops, rests = zip(*(section(comparison, size) for section in parts_above), strict=True)
-    folded = (_slices, _params, _data, data_sections, _labels, _plan, _pipeline, _cost, _plots, _notes)
+    folded = (
+        _slices,
+        _params,
+        _data,
+        data_sections,
+        label_sections,
+        _labels,
+        _plan,
+        _pipeline,
+        _cost,
+        _plots,
+        _notes,
+    )
     parts = [_head(comparison), *tops, *rests, *(section(comparison, size) for section in folded)]
     return "\n\n".join(part for part in (*parts, _foot(comparison)) if part) + "\n"
 
@@ -212,7 +224,7 @@ def _data(comparison: Comparison, size: Size) -> str:
 
 
 def _labels(comparison: Comparison, size: Size) -> str:  # noqa: ARG001 - one signature for all sections
-    if comparison.labels is None:
+    if comparison.labels is None or comparison.label_diff is not None:  # it stands among the words on labels
         return ""
     return fold("Labels changed", md(text.label_sentence(comparison.labels), longest=400))
 

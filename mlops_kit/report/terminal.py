@@ -10,6 +10,7 @@ from mlops_kit.compare.spending import StageCost
 from mlops_kit.report import text
 from mlops_kit.report.cost_text import cost_cells, cost_words
 from mlops_kit.report.data_text import Block, data_blocks, data_lines
+from mlops_kit.report.label_text import label_blocks, label_lines
 
 if TYPE_CHECKING:
     from rich.console import Group, RenderableType
@@ -182,15 +183,17 @@ def _data_lines(comparison: Comparison) -> list[RenderableType]:
         extra = f" ({text.visible(columns, longest=300)})" if columns else ""
         lines.append(_plain(f"data {text.visible(change.path)}: {old} → {new}{extra}"))
     lines += _left_out(len(comparison.data), "data files")
-    if comparison.labels is not None:
+    if comparison.labels is not None and comparison.label_diff is None:
         lines.append(_plain(f"labels: {text.visible(text.label_sentence(comparison.labels), longest=300)}"))
     return lines
 
 
 def _section_lines(comparison: Comparison) -> list[RenderableType]:
-    """Return what changed in the data: the words, then the first rows of each table."""
+    """Return what changed in data and labels: the words, then the first rows of each table."""
     made = [_plain(f"data: {text.visible(line, longest=400)}") for line in data_lines(comparison)]
-    for block in data_blocks(comparison):
+    words = label_lines(comparison.label_diff, comparison.labels)
+    made += [_plain(f"labels: {text.visible(line, longest=400)}") for line in words]
+    for block in (*data_blocks(comparison), *label_blocks(comparison.label_diff)):
         made += [] if block.minor else _block_lines(block)
     return made
 

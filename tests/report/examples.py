@@ -33,6 +33,7 @@ from mlops_kit.compare.model import (
 )
 from mlops_kit.report import html, json, markdown, terminal
 from tests.report.arrivals import changed_files, section
+from tests.report.relabelling import label_diff, label_table
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "report"
 
@@ -172,7 +173,19 @@ def arrived() -> Comparison:
     return replace(improved(), params=(), data=changed_files(), data_section=section())
 
 
-EXAMPLES = {"better": improved, "worse": worsened, "unreadable": lost, "first": first, "data": arrived}
+def relabelled() -> Comparison:
+    """Return a pull request that brings new labels."""
+    return replace(improved(), params=(), labels=label_table(), label_diff=label_diff())
+
+
+EXAMPLES = {
+    "better": improved,
+    "worse": worsened,
+    "unreadable": lost,
+    "first": first,
+    "data": arrived,
+    "labels": relabelled,
+}
 
 
 def filled(text: str, cls: Any = Comparison) -> Any:
