@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from mlops_kit.artifacts.duck import quoted
 from mlops_kit.outside.distributions import version_of
 from mlops_kit.outside.resources import render_template, templates_root
 from mlops_kit.project.infer import Inferred
 from mlops_kit.spec.docs import field_docs
+from mlops_kit.spec.labels import Labelling
 from mlops_kit.spec.model import Column, Kpis, Lifecycle, Schema
 from mlops_kit.spec.yamlfile import dump_yaml, parse_yaml
 
@@ -23,6 +26,8 @@ TEXTS = {
     "gitattributes": ".gitattributes",
     "dvcignore": ".dvcignore",
     "guidelines.md": "labels/guidelines.md",
+    "label-events.md": "labels/events/README.md",
+    "label-gitignore": "labels/.gitignore",
     "test_project.py": "tests/test_project.py",
 }
 DVC_FILES = {
@@ -131,9 +136,32 @@ def project_files(name: str, plan: Plan, *, owner: str = "", python: str = "") -
         + dump_yaml(dict(plan.params)),
         "kpis.yaml": _commented(plan.kpis, Kpis, "kpis"),
         "schema.yaml": _commented(plan.schema, Schema, "schema"),
+        "labels/labels.yaml": _commented(_labelling(plan), Labelling, "labels", up="../"),
         **DVC_FILES,
         **texts,
     }
+
+
+def _labelling(plan: Plan) -> dict[str, Any]:
+    """Return what people are asked in a new project: the target of the rows whose column says nothing."""
+    target, column = str(plan.task["target"]), str(plan.params["label"]["column"])
+    answers: dict[str, Any] = (
+        {"type": "class", "classes": ["1", "0"]}
+        if plan.task["kind"] == "classification"
+        else {"type": "number"}
+    )
+    task = {
+        **answers,
+        "question": f"What is `{target}` of this row?",
+        "where": f"{quoted(column)} IS NULL",
+        "votes": 1,
+    }
+    return {"version": 1, "tasks": {_task_name(target): task}, "annotators": {}}
+
+
+def _task_name(target: str) -> str:
+    """Return the target's name as a task of labels.yaml can have it."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", target).lstrip("._-") or "target"
 
 
 def _render(source: str, names: dict[str, str]) -> str:
@@ -143,10 +171,10 @@ def _render(source: str, names: dict[str, str]) -> str:
     )
 
 
-def _commented(value: Mapping[str, Any], cls: type, schema: str) -> str:
+def _commented(value: Mapping[str, Any], cls: type, schema: str, up: str = "") -> str:
     """Return `value` as YAML with the documentation of each top-level key above it."""
     docs = field_docs(cls)
-    parts = [f"# yaml-language-server: $schema=.mlops/schema/{schema}.json\n"]
+    parts = [f"# yaml-language-server: $schema={up}.mlops/schema/{schema}.json\n"]
     parts += [f"# {docs[key]}\n{dump_yaml({key: item})}" for key, item in value.items()]
     return "\n".join(parts)
 

@@ -23,6 +23,34 @@ def set_values(text: str, values: Mapping[str, JsonValue], *, where: str) -> str
     return text
 
 
+def add_entry(text: str, name: str, value: Mapping[str, JsonValue], *, where: str) -> str:
+    """Return the YAML `text` with a mapping of scalars and lists, written on one line, at the dotted `name`, which must not be there yet.
+
+    The mapping that it goes into is added where that is missing too. Raises SpecError when `name` is there, or leads elsewhere.
+    """
+    import yaml
+
+    outer, _, key = name.rpartition(".")
+    node: Any = yaml.compose(text, Loader=yaml.SafeLoader)
+    found: list[tuple[Any, Any]] = node.value if isinstance(node, yaml.MappingNode) else []
+    inner = next((item for one, item in found if one.value == outer), None)
+    line = f"{_scalar(key)}: {_flow(value)}"
+    if inner is None:
+        return f"{text.rstrip()}\n{_scalar(outer)}:\n  {line}\n"
+    if not isinstance(inner, yaml.MappingNode) or any(one.value == key for one, _ in inner.value):
+        raise SpecError(f"`{name}` is there already, or `{outer}` is no mapping", where=where)
+    return _insert(text, inner, line)
+
+
+def _flow(value: Mapping[str, JsonValue]) -> str:
+    import yaml
+
+    made: str = yaml.safe_dump(
+        dict(value), default_flow_style=True, sort_keys=False, allow_unicode=True, width=float("inf")
+    )
+    return made.strip()
+
+
 def _set_value(text: str, name: str, value: JsonValue, where: str) -> str:
     import yaml
 
@@ -46,7 +74,10 @@ def _set_value(text: str, name: str, value: JsonValue, where: str) -> str:
 
 
 def _add(text: str, mapping: Any, key: str, value: JsonValue) -> str:
-    entry = f"{_scalar(key)}: {_scalar(value)}"
+    return _insert(text, mapping, f"{_scalar(key)}: {_scalar(value)}")
+
+
+def _insert(text: str, mapping: Any, entry: str) -> str:
     if mapping.flow_style:
         end = int(mapping.end_mark.index) - 1
         return text[:end].rstrip() + (", " if mapping.value else "") + entry + text[end:]
