@@ -77,8 +77,8 @@ def _real(value: float | None) -> float | None:
 
 
 def event_line(event: LabelEvent) -> str:
-    """Return the event as one line of JSON, with its newline; equal events give equal lines."""
-    said = _said(event)
+    """Return the event as one line of JSON, with its newline; equal events give equal lines. Keys inside of a value are in order."""
+    said = {**_said(event), "value": json.loads(json.dumps(event.value, sort_keys=True))}
     kept = {
         field.name: said[field.name]
         for field in fields(event)

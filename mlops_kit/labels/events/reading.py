@@ -24,12 +24,13 @@ class EventRows:
     """Only those of this task; all when None."""
 
     def sql(self) -> str:
-        """Return a query in parentheses, to stand after FROM: the columns of events (`model.COLUMNS`), `file` (name of the file) and `line` is
-        not among them. `value` is JSON text without blanks, `null` where the annotator cannot tell. The order of rows is that of the files."""
+        """Return a query in parentheses, to stand after FROM: the columns of events (`model.COLUMNS`) and `file`, the name of the file.
+
+        What has no task is not dropped with the other tasks, so that it can be told. `value` is JSON text without blanks, `null` where the annotator cannot tell. The order of rows is that of the files."""
         parts = [_lines(paths) for paths in [self._ending(".jsonl")] if paths]
         parts += [_parquet(paths) for paths in [self._ending(".parquet")] if paths]
         whole = " UNION ALL BY NAME ".join(parts) or _nothing()
-        where = "" if self.task is None else f" WHERE task = {literal(self.task)}"
+        where = "" if self.task is None else f" WHERE coalesce(task, '') IN ('', {literal(self.task)})"
         return f"(SELECT * FROM ({whole}){where})"
 
     def _ending(self, suffix: str) -> Sequence[Path]:
