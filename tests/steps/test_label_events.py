@@ -107,3 +107,13 @@ def test_positive_that_is_no_class_is_refused(tmp_path: Path) -> None:
 def test_no_label_at_all_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(BadDataError, match="no row has a label"):
         _label(tmp_path, [])
+
+
+def test_estimator_learns_from_gold_who_is_right(tmp_path: Path) -> None:
+    votes: list[Vote] = []
+    for number in range(8):
+        truth, other = ("late", "on_time") if number % 2 else ("on_time", "late")
+        votes += [(f"r000{number}", "owl", truth), (f"r000{number}", "fox", other)]
+        votes += [(f"r000{number}", "cat", truth, {"role": "gold"})] if number < 6 else []
+    found = _by_id(_label(tmp_path, votes, replace(PARAMS, method="dawid_skene")).labels, "late")
+    assert (found["r0006"], found["r0007"]) == (0, 1)

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     Ints: TypeAlias = np.ndarray[Any, np.dtype[np.int64]]
     Floats: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
 
-TOLERANCE = 1e-7
-MOST_ROUNDS = 200
+TOLERANCE = 1e-9
+MOST_ROUNDS = 500
 _FLOOR = 1e-10
 """Smallest count of an answer in a table of confusion: an answer that was never given is no impossible one."""
 
@@ -104,6 +104,7 @@ class _Kinds:
             first = kind = np.arange(sizes[0])
         chosen = np.repeat(starts[first], votes[first]) + _within(votes[first])
         count = np.bincount(kind, minlength=len(first)).astype(np.float64)
+        count[(votes[first] == 0) & (certain[first] < 0)] = 0.0  # of which nothing is known
         numbers = np.repeat(np.arange(len(first)), votes[first])
         return cls(numbers, said[chosen], count, kind, certain[first], sizes)
 
