@@ -13,6 +13,7 @@ PARTS: tuple[str, ...] = (
     "label_export",
     "label_import",
     "label_queue",
+    "label_serve",
 )
 
 

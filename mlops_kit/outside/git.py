@@ -374,3 +374,13 @@ def configured_path(root: Path, name: str) -> Path | None:
     """Return the path that git's setting `name` holds, with `~` resolved, None when it is not set."""
     value = _git(root, "config", "--type=path", "--get", name).text
     return Path(value) if value else None
+
+
+def setting(root: Path, name: str) -> str | None:
+    """Return what git's setting `name` holds, None when it is not set."""
+    return _git(root, "config", "--get", name).text or None
+
+
+def set_here(root: Path, name: str, value: str) -> None:
+    """Set git's setting `name` for this clone alone. Raises OutsideError."""
+    _must(root, "config", "--local", name, value)

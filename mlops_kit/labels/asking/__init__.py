@@ -1,0 +1,1 @@
+"""Asking people: which items, in which order, and who has answered which."""

@@ -1,0 +1,146 @@
+"""The real server over HTTP: who may ask, what is answered, what is on the disk."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.label_page import Served, events_of, make_project, served
+
+TWO = ("--annotator", "anna", "--annotator", "ben")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_project(tmp_path_factory.mktemp("notes"))
+
+
+@pytest.fixture(scope="module")
+def page(home: Path) -> Iterator[Served]:
+    with served(home, *TWO) as running:
+        yield running
+
+
+def test_an_answer_is_an_event_on_the_disk(page: Served, home: Path) -> None:
+    _, state = page.ask("GET", "/api/next")
+    item = state["item"]
+    status, told = page.ask("POST", "/api/answer", {"item": item["item"], "content": item["content"], "value": "good", "seconds": 2.5})  # fmt: skip
+    assert (status, told["fresh"]) == (201, True)
+    event = next(event for event in events_of(home) if event["id"] == told["event"])
+    assert (event["value"], event["annotator"], event["guideline"], event["seconds"]) == ("good", "anna", "3", 2.5)  # fmt: skip
+    assert event["batch"] == page.ready["batches"]["anna"]
+
+
+def test_the_same_answer_twice_is_one_event(page: Served, home: Path) -> None:
+    item = page.ask("GET", "/api/next")[1]["item"]["item"]
+    first = page.ask("POST", "/api/answer", {"item": item, "value": "bad"})
+    second = page.ask("POST", "/api/answer", {"item": item, "value": "bad"})
+    assert (first[0], second[0], second[1]["fresh"]) == (201, 200, False)
+    assert [event["item"] for event in events_of(home)].count(item) == 1
+    assert page.ask("POST", "/api/answer", {"item": item, "value": "good"})[0] == 409
+
+
+def test_undo_takes_back_and_the_next_answer_stands(page: Served, home: Path) -> None:
+    item = page.ask("GET", "/api/next")[1]["item"]["item"]
+    _, given = page.ask("POST", "/api/answer", {"item": item, "value": "bad"})
+    _, undone = page.ask("POST", "/api/undo", {})
+    assert (undone["item"]["item"], undone["said"]) == (item, "bad")
+    assert page.ask("GET", "/api/next")[1]["item"]["item"] == item
+    assert page.ask("POST", "/api/answer", {"item": item, "value": "good"})[0] == 201
+    chain = [event for event in events_of(home) if event["item"] == item]
+    assert [event["value"] for event in chain] == ["bad", None, "good"]
+    assert [event.get("supersedes") for event in chain] == [None, chain[0]["id"], chain[1]["id"]]
+    assert chain[0]["id"] == given["event"]
+
+
+def test_two_annotators_are_never_asked_the_same_with_one_vote(page: Served) -> None:
+    assert page.ask("GET", "/api/next")[1]["item"]["item"] != page.ask("GET", "/api/next", who="ben")[1]["item"]["item"]  # fmt: skip
+
+
+def test_later_puts_an_item_to_the_end(page: Served, home: Path) -> None:
+    before = len(events_of(home))
+    item = page.ask("GET", "/api/next", who="ben")[1]["item"]["item"]
+    assert page.ask("POST", "/api/skip", {"item": item}, who="ben")[1]["item"]["item"] != item
+    assert len(events_of(home)) == before
+
+
+def test_what_is_pii_is_never_sent(page: Served) -> None:
+    _, content = page.ask_raw("GET", "/api/next")
+    assert b"secret" not in content
+    assert [cell["column"] for cell in page.ask("GET", "/api/next")[1]["item"]["cells"]] == ["id", "note"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Authorization": "Bearer wrong"}, 401),
+        ({"Authorization": ""}, 401),
+        ({"Host": "evil.example"}, 421),
+        ({"Host": "evil.example@127.0.0.1"}, 421),
+        ({"Host": "10.0.0.1"}, 421),
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Sec_Fetch_Site": "cross-site"}, 403),
+        ({"Host": "localhost"}, 200),
+    ],
+)
+def test_strangers_are_turned_away(page: Served, headers: dict[str, str], status: int) -> None:
+    assert page.ask_raw("GET", "/api/next", **headers)[0] == status
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"item": "n01", "value": "ugly"}, 422),
+        ({"item": "n01", "value": 3}, 422),
+        ({"item": "nobody", "value": "good"}, 404),
+        ({"item": "n01"}, 400),
+        ({"item": "n01", "value": "good", "annotator": "ben"}, 400),
+        ({"item": "n01", "value": "good", "content": "0" * 16}, 409),
+        ({"item": "n01", "value": "good", "seconds": -1}, 422),
+        ({"item": "n01", "value": "good", "confidence": 2}, 422),
+        ("{", 400),
+        ("[" * 100_000, 400),
+        ('{"item": "n01", "value": "good", "seconds": NaN}', 400),
+    ],
+)
+def test_a_bad_answer_is_refused_and_not_written(page: Served, home: Path, body: object, status: int) -> None:
+    before = len(events_of(home))
+    got, told = page.ask("POST", "/api/answer", body, who="ben")
+    assert (got, bool(told["error"])) == (status, True)
+    assert len(events_of(home)) == before
+
+
+def test_a_body_of_another_type_or_too_long_is_refused(page: Served) -> None:
+    assert page.ask("POST", "/api/undo", "{}", **{"Content-Type": "text/plain"})[0] == 400
+    assert page.ask("POST", "/api/undo", "x" * (1 << 21))[0] == 413
+
+
+def test_a_second_server_of_the_task_is_refused(page: Served, home: Path) -> None:
+    with pytest.raises(AssertionError, match="served here already"), served(home, *TWO):
+        pass
+
+
+def test_after_a_kill_all_is_there_and_the_address_is_the_same(tmp_path: Path) -> None:
+    root = make_project(tmp_path, count=4)
+    with served(root, "--annotator", "anna") as first:
+        for _ in range(2):
+            item = first.ask("GET", "/api/next")[1]["item"]["item"]
+            first.ask("POST", "/api/answer", {"item": item, "value": "good"})
+    (file,) = (root / "labels/events").iterdir()
+    with file.open("a") as torn:
+        torn.write('{"id": "abc", "item": "n')
+    with served(root, "--annotator", "anna") as again:
+        assert again.ready["links"] == first.ready["links"]
+        assert again.ready["batches"] == first.ready["batches"]
+        assert again.ready["items"] == 2
+        undone = again.ask("POST", "/api/undo", {})[1]
+        assert undone["item"]["item"] == item
+        again.process.send_signal(signal.SIGINT)
+        assert again.process.wait(30) == 0
+        assert again.process.stdout is not None
+        assert again.process.stdout.read() == '{"answers": {"anna": 0}}\n'
+    assert [event["value"] for event in events_of(root)] == ["good", "good", None]
