@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median
 from typing import Literal, TypeAlias
 
@@ -55,7 +55,9 @@ class Evidence:
     gold: Mapping[str, JsonValue]
     """Item -> right answer."""
     earlier: Sequence[LabelEvent]
-    """Votes that count so far, of other deliveries."""
+    """Votes that count so far for these items, of other deliveries."""
+    balance: Mapping[str, int] = field(default_factory=dict)
+    """Answer, as `said` writes it -> how many votes of other deliveries give it, for any item of the task."""
 
 
 def judge(task: LabelTask, evidence: Evidence) -> tuple[Check, ...]:
@@ -67,7 +69,7 @@ def judge(task: LabelTask, evidence: Evidence) -> tuple[Check, ...]:
         *_agreement(task, newest, evidence),
         *_complete(bounds, newest, evidence.exported),
         *_hasty(bounds, newest),
-        *_one_answer(newest, evidence.earlier),
+        *_one_answer(newest, evidence.balance),
         *_copied(newest),
         *_repeated(evidence.answers),
     )
@@ -192,29 +194,34 @@ def _hasty(bounds: Acceptance, answers: Sequence[LabelEvent]) -> Iterator[Check]
     )
 
 
-def _one_answer(answers: Sequence[LabelEvent], earlier: Sequence[LabelEvent]) -> Iterator[Check]:
+def _one_answer(answers: Sequence[LabelEvent], balance: Mapping[str, int]) -> Iterator[Check]:
     """Look for annotators who gave one answer to all items, where answers of others make that no accident.
 
-    The others' share of that answer, with one added for and against it, to the power of the number of answers is the probability of
-    such a row by chance.
+    The share of that answer among others (of the delivery if they gave at least FEW answers, else of all earlier votes), with one added for and
+    against it, to the power of the number of answers is the probability of such a row by chance.
     """
-    votes = [(each.annotator, said(each.value)) for each in answers if each.value is not None]
-    for name in sorted({who for who, _ in votes}):
-        own = [value for who, value in votes if who == name]
-        if len(own) < FEW or len(set(own)) > 1:
+    by_annotator: dict[str, Counter[str]] = defaultdict(Counter)
+    for each in answers:
+        if each.value is not None:
+            by_annotator[each.annotator][said(each.value)] += 1
+    whole: Counter[str] = Counter()
+    for counts in by_annotator.values():
+        whole.update(counts)
+    for name, counts in sorted(by_annotator.items()):
+        if counts.total() < FEW or len(counts) > 1:
             continue
-        items = {each.item for each in answers if each.annotator == name}
-        others = [value for who, value in votes if who != name]
-        others += [said(each.value) for each in earlier if each.annotator != name and each.value is not None]
-        alike = sum(value == own[0] for value in others)
-        chance = ((alike + 1) / (len(others) + 2)) ** len(own)
+        ((answer, many),) = counts.items()
+        near = whole.total() - many
+        others, alike = (
+            (near, whole[answer] - many) if near >= FEW else (sum(balance.values()), balance.get(answer, 0))
+        )
+        chance = ((alike + 1) / (others + 2)) ** many
+        why = f"{name} gave one answer to all {many} items"
         if others and chance < UNLIKELY:
-            why = f"{name} gave one answer to all {len(items)} items, which others give in {alike / len(others):.0%} of theirs"
-            yield Check("one answer", "fail", why, value=chance, bound=UNLIKELY, count=len(own))
+            why += f", which others give in {alike / others:.0%} of theirs"
+            yield Check("one answer", "fail", why, value=chance, bound=UNLIKELY, count=many)
         else:
-            yield Check(
-                "one answer", "told", f"{name} gave one answer to all {len(items)} items", count=len(own)
-            )
+            yield Check("one answer", "told", why, count=many)
 
 
 def _copied(answers: Sequence[LabelEvent]) -> Iterator[Check]:

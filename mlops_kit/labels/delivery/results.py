@@ -58,6 +58,12 @@ class Taken:
     """Rule -> how many wait in labels/held/."""
     refused: Mapping[str, int] = field(default_factory=dict)
     """Rule -> how many lie in labels/refused/."""
+    told: Mapping[str, int] = field(default_factory=dict)
+    """Rule -> how many were accepted, and something is to be said about them."""
+    examples: tuple[str, ...] = ()
+    """The first of those that did not simply fit, in words."""
+    notes: tuple[str, ...] = ()
+    """What could not be judged, and why."""
 
 
 @dataclass(frozen=True)

@@ -24,10 +24,13 @@ from mlops_kit.labels.delivery.manifest import (
 from mlops_kit.labels.delivery.model import Manifest, OutBatch, OutItem
 from mlops_kit.labels.delivery.pool import Pool
 from mlops_kit.labels.delivery.results import Exported
+from mlops_kit.labels.guidelines import read_guidelines
+from mlops_kit.labels.queue.model import read_queue
 from mlops_kit.project.labelling.files import put_text, put_whole
-from mlops_kit.project.labelling.known import known_answers, queued_items
+from mlops_kit.project.labelling.known import known_answers
 from mlops_kit.project.labelling.pool import open_pool
 from mlops_kit.project.roots import find_root
+from mlops_kit.spec.kinds import JsonValue
 
 
 def export_items(
@@ -62,7 +65,8 @@ def export_items(
         items = _out_items(pool, duck, choice, suggestions=suggestions)
     if not items:
         raise UsageError(_nothing(pool, choice), fix="mlops-kit label status")
-    guideline = guideline_version(root, pool)
+    guidelines = read_guidelines(root, pool.task.guidelines)
+    guideline = guidelines.version if guidelines else None
     name = check_batch_name(batch) if batch else _batch_name(pool, items, guideline, now)
     previous = previous or read_manifest(root, name)
     out = OutBatch(name, pool.name, guideline, items)
@@ -71,23 +75,11 @@ def export_items(
     return _write(root, pool, to, out, choice, contents, manifest, previous)
 
 
-def guideline_version(root: Path, pool: Pool) -> str | None:
-    """Return the version of the task's guidelines, None when the file has none."""
-    import re
-
-    try:
-        text = (root / pool.task.guidelines).read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return None
-    found = re.search(r"^Version\s+(\S+?)\.?\s*$", text, re.MULTILINE)
-    return found[1] if found else None
-
-
 def _choice(pool: Pool, duck: Duck, budget: int | None, queue: bool | None) -> Choice:
     known = known_answers(pool.root, pool.name, pool.labelling)
     manifests = read_manifests(pool.root)
     out = [one for one in manifests if one.task == pool.name and is_open(one, manifests)]
-    queued = queued_items(pool.root, pool.name) if queue is not False else {}
+    queued = _queued(pool) if queue is not False else {}
     if queue and not queued:
         raise UsageError(f"no queue for {pool.name}", fix=f"mlops-kit label queue {pool.name} --budget 100")
     there = pool.hashes(duck, list(queued) or None)
@@ -100,6 +92,15 @@ def _choice(pool: Pool, duck: Duck, budget: int | None, queue: bool | None) -> C
     return blend_gold(choice, available, pool.task.queue, budget)
 
 
+def _queued(pool: Pool) -> dict[str, tuple[JsonValue, float | None]]:
+    """Return the queue of the task: item -> the model's answer and its probability, in the order of the queue; empty without one."""
+    made: dict[str, tuple[JsonValue, float | None]] = {}
+    for each in read_queue(pool.root, pool.name):
+        said = each.prelabel
+        made[each.item] = (said.value, said.probability) if said else (None, None)
+    return made
+
+
 def _again(pool: Pool, previous: Manifest) -> Choice:
     """Return what the manifest says went out under this name."""
     if previous.exported is None or previous.task != pool.name:
@@ -107,7 +108,7 @@ def _again(pool: Pool, previous: Manifest) -> Choice:
             f"{previous.batch} is the name of another batch, of task {previous.task}",
             fix="choose another: --batch",
         )
-    queued = queued_items(pool.root, pool.name)
+    queued = _queued(pool)
     return Choice(tuple(previous.items), gold=int(previous.exported.get("gold", 0)), suggestions=queued)
 
 

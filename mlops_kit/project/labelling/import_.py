@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,11 +17,12 @@ from mlops_kit.labels.delivery.manifest import check_batch_name, manifest_path, 
 from mlops_kit.labels.delivery.model import Answer, Delivery, Manifest
 from mlops_kit.labels.delivery.results import Decision, Imported, Taken
 from mlops_kit.labels.events.model import LabelEvent
+from mlops_kit.labels.events.values import value_fault
 from mlops_kit.project.labelling.files import put_text
-from mlops_kit.project.labelling.known import event_of, raw_events
+from mlops_kit.project.labelling.intake import Mode, take_batch
+from mlops_kit.project.labelling.known import earlier_answers, same_answers, saying
 from mlops_kit.project.labelling.pool import chosen_task
 from mlops_kit.project.labelling.pseudonyms import pseudonyms
-from mlops_kit.project.labelling.taking import take
 from mlops_kit.project.roots import find_root
 from mlops_kit.spec.labels import EventRole, EventSource, Labelling
 from mlops_kit.spec.load import read_labelling
@@ -107,9 +107,8 @@ class _Import:
             )
         before = next((dict(each) for each in manifest.deliveries if each.get("sha256") == self.digest), None)
         received = str(before["time"]) if before else _moment(now or dt.datetime.now(dt.UTC))
-        known = [event_of(each) for each in raw_events(self.root, self.task)]
-        events = self._events(delivery, received, known)
-        checks = judge(self.labelling.tasks[self.task], self._evidence(events, known))
+        events = self._events(delivery, received)
+        checks = judge(self.labelling.tasks[self.task], self._evidence(events))
         verdict: Decision = "accepted" if is_accepted(checks) else "rejected"
         reason = "; ".join(check.why for check in checks if check.verdict == "fail")
         if before and (before["verdict"] != "rejected" or self.options.force is None):
@@ -118,9 +117,7 @@ class _Import:
         elif verdict == "rejected" and self.options.force is not None:
             verdict, reason = "forced", self.options.force
         again = before is not None and before["verdict"] == verdict
-        taken = Taken(len(events))
-        if not self.options.dry_run:
-            taken = self._take(events, delivery, verdict, reason)
+        taken = self._take(events, delivery, verdict, reason, now)
         result = Imported(
             batch=self.batch,
             task=self.task,
@@ -146,16 +143,32 @@ class _Import:
         return result
 
     def _take(
-        self, events: Sequence[LabelEvent], delivery: Delivery, verdict: Decision, reason: str
+        self,
+        events: Sequence[LabelEvent],
+        delivery: Delivery,
+        verdict: Decision,
+        reason: str,
+        now: dt.datetime | None,
     ) -> Taken:
-        taken = take(self.root, self.batch, events, reason=reason if verdict == "rejected" else "")
-        if delivery.bad:
-            take(self.root, self.batch, [asdict(each) for each in delivery.bad], reason="no answer")
-        return taken
+        """Hand the events over to the rules for events, and what is none to what is refused."""
+        came: list[LabelEvent | Mapping[str, Any]] = [*events, *map(asdict, delivery.bad)]
+        mode: Mode = "try" if self.options.dry_run else "reject" if verdict == "rejected" else "take"
+        moment = now.timestamp() if now else None
+        done = take_batch(self.root, self.batch, came, mode=mode, reason=reason, now=moment)
+        return Taken(
+            came=len(events),
+            accepted=done.accepted,
+            have=done.have,
+            held=done.held,
+            refused=done.refused,
+            told=done.told,
+            examples=tuple(
+                f"{each.rule}: item {each.item}: {each.why}" for each in done.examples if each.item
+            ),
+            notes=done.notes,
+        )
 
-    def _events(
-        self, delivery: Delivery, received: str, known: Sequence[LabelEvent]
-    ) -> tuple[LabelEvent, ...]:
+    def _events(self, delivery: Delivery, received: str) -> tuple[LabelEvent, ...]:
         unnamed = [each for each in delivery.answers if not (self.options.annotator or each.annotator)]
         if unnamed:
             raise UsageError(
@@ -163,15 +176,18 @@ class _Import:
                 fix="fill the column `annotator`, or: --annotator PSEUDONYM",
             )
         said = {self.options.annotator or str(each.annotator) for each in delivery.answers}
-        kind = self.options.source or "person"
-        names = pseudonyms(self.root, self.labelling, said, kind=kind, remember=not self.options.dry_run)
-        given = {_said(each): each.time for each in known}
+        source = self.options.source or "person"
+        names = pseudonyms(self.root, self.labelling, said, source=source, write=not self.options.dry_run)
+        timeless = {each.item for each in delivery.answers if each.time is None}
+        given = same_answers(self.root, self.task, timeless) if timeless else {}
         made = (
             self._event(each, names[self.options.annotator or str(each.annotator)], received)
             for each in delivery.answers
         )
         return tuple(
-            replace(event, time=given.get(_said(event), event.time)) if answer.time is None else event
+            replace(event, time=given.get(saying(asdict(event)), event.time))
+            if answer.time is None
+            else event
             for event, answer in zip(made, delivery.answers, strict=True)
         )
 
@@ -197,16 +213,16 @@ class _Import:
             reason=answer.reason,
         )
 
-    def _evidence(self, events: Sequence[LabelEvent], known: Sequence[LabelEvent]) -> Evidence:
-        earlier = [each for each in known if each.batch != self.batch]
-        gold = {
-            each.item: each.value
-            for each in sorted(earlier, key=lambda one: (one.time, one.id))
-            if each.role == "gold"
-        }
-        votes = [each for each in earlier if each.role == "vote"]
+    def _evidence(self, events: Sequence[LabelEvent]) -> Evidence:
+        """Return what the delivery is judged by; a value that is no answer to the task counts as none."""
+        task = self.labelling.tasks[self.task]
+        items = {each.item for each in events}
+        earlier = earlier_answers(self.root, self.task, self.labelling, items, self.batch)
+        judged = [
+            each if value_fault(task, each.value) is None else replace(each, value=None) for each in events
+        ]
         exported = self.export.items if self.export else {}
-        return Evidence(events, exported, gold, votes)
+        return Evidence(judged, exported, earlier.gold, earlier.votes, earlier.balance)
 
 
 def _export(root: Path, options: Options, delivery: Delivery) -> Manifest | None:
@@ -238,12 +254,6 @@ def _record(result: Imported, digest: str, received: str) -> dict[str, Any]:
         "unreadable": len(result.bad),
         "checks": checks,
     }
-
-
-def _said(event: LabelEvent) -> str:
-    """Return all that an event says but when, so that an answer without a time that is here already is found again."""
-    told = {**asdict(event), "time": None, "batch": None}
-    return json.dumps(told, sort_keys=True, ensure_ascii=False)
 
 
 def _moment(when: dt.datetime) -> str:

@@ -29,10 +29,15 @@ def _honest(annotator: str = "a1") -> list[LabelEvent]:
 
 
 def _checks(
-    answers: list[LabelEvent], acceptance: Acceptance = TASK.acceptance, earlier: tuple[LabelEvent, ...] = ()
+    answers: list[LabelEvent],
+    acceptance: Acceptance = TASK.acceptance,
+    earlier: tuple[LabelEvent, ...] = (),
+    balance: dict[str, int] | None = None,
 ) -> dict[str, Check]:
     gold: dict[str, JsonValue] = {item: _true(item) for item in ITEMS[:6]}
-    found = judge(replace(TASK, acceptance=acceptance), Evidence(answers, ITEMS, gold, earlier))
+    found = judge(
+        replace(TASK, acceptance=acceptance), Evidence(answers, ITEMS, gold, earlier, balance or {})
+    )
     return {check.name: check for check in found}
 
 
@@ -88,6 +93,8 @@ def test_one_answer_for_all_fails_where_others_make_that_no_accident() -> None:
     same = [replace(each, value="late", annotator="a2") for each in _honest()]
     assert _checks([*_honest(), *same])["one answer"].verdict == "fail"
     assert _checks(same)["one answer"].verdict == "told"
+    assert _checks(same, balance={'"late"': 30, '"on_time"': 70})["one answer"].verdict == "fail"
+    assert _checks(same, balance={'"late"': 99, '"on_time"': 1})["one answer"].verdict == "told"
     assert "one answer" not in _checks(_honest())
 
 

@@ -228,7 +228,8 @@ def test_rejected_delivery_stays_outside_with_its_reason_until_it_is_forced(proj
 def test_names_of_persons_become_pseudonyms_that_git_never_sees(project: Path) -> None:
     back = fill(out(project), "done.csv", _true, annotator="Ann.Other@example.org")
     done = import_answers(project, back, Options(source="vendor"), now=NOW)
-    assert done.annotators == {"vendor-1": 30}
+    (pseudonym,) = done.annotators
+    assert pseudonym.startswith("vendor-")
     assert "Ann" not in git(project, "status", "--porcelain", "-uall").replace("todo.csv", "")
     texts = [
         path.read_text()
@@ -237,7 +238,7 @@ def test_names_of_persons_become_pseudonyms_that_git_never_sees(project: Path) -
     ]
     assert not any("Ann" in text or "example.org" in text for text in texts)
     again = import_answers(project, back, Options(batch="other", source="vendor"), now=NOW)
-    assert again.annotators == {"vendor-1": 30}
+    assert again.annotators == {pseudonym: 30}
 
 
 def test_names_of_persons_are_refused_where_git_would_take_them(project: Path) -> None:
