@@ -31,15 +31,17 @@ class LabelFile:
 
 def label_files(root: Path, tree: Tree, sha: str) -> Mapping[str, LabelFile]:
     """Return path -> file for what lies below `labels/` in the commit `sha`, or in the work tree if that is empty; never the names of persons."""
-    found = _committed(root, tree, sha) if sha else _lying(root)
-    return {file.path: file for file in found if file.path != PRIVATE}
+    if not sha:
+        return {file.path: file for file in _lying(root) if file.path != PRIVATE}
+    return committed_labels(root, sha) if any(name.startswith(FOLDER) for name in tree.names()) else {}
 
 
-def _committed(root: Path, tree: Tree, sha: str) -> Iterator[LabelFile]:
-    if not any(name.startswith(FOLDER) for name in tree.names()):
-        return
-    for path, (blob, size) in git.list_blobs(root, sha, FOLDER).items():
-        yield LabelFile(path, blob, None, size)
+def committed_labels(root: Path, sha: str) -> Mapping[str, LabelFile]:
+    """Return path -> file for what lies below `labels/` in the commit `sha`."""
+    found = git.list_blobs(root, sha, FOLDER)
+    return {
+        path: LabelFile(path, blob, None, size) for path, (blob, size) in found.items() if path != PRIVATE
+    }
 
 
 def _lying(root: Path) -> Iterator[LabelFile]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mlops_kit.artifacts.belonging import pipeline_files
 from mlops_kit.artifacts.dvcfiles import read_pipeline
+from mlops_kit.artifacts.label_files import committed_labels
 from mlops_kit.artifacts.looks import looks_at_test_set
 from mlops_kit.artifacts.production import read_production
 from mlops_kit.artifacts.recorded_costs import fetch_recorded_costs
@@ -109,7 +110,7 @@ def run_ci(root: Path, run: CiRun) -> CiResult:
         ran=head.ran,
         notes=(*notes, *made.notes),
         data_section=describe_data(root, old, new, budget=ROWS_BUDGET, fetch=True),
-        label_diff=describe_labels(root, old, new, budget=ROWS_BUDGET),
+        label_diff=describe_labels(root, old, new, budget=ROWS_BUDGET, fetch=True),
     )
     return CiResult(made, exit_code(made))
 
@@ -262,7 +263,8 @@ def _base_side(root: Path, base: str | None, run: CiRun, notes: list[str]) -> Si
             blob = open_store(root).find(predictions.digest)
             predictions = replace(predictions, path=blob) if blob else None
         unreadable = tuple(replace(item, side="base") for item in side.unreadable)
-        return replace(side, info=info, predictions=predictions, unreadable=unreadable)
+        labels = committed_labels(root, base) if side.label_files else {}
+        return replace(side, info=info, predictions=predictions, unreadable=unreadable, label_files=labels)
 
 
 def _head_label(root: Path, event: CiEvent) -> SideInfo:

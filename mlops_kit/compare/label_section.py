@@ -2,58 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import posixpath
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlops_kit.artifacts.datafiles import DataFile
 from mlops_kit.artifacts.side import Side
 from mlops_kit.errors import SpecError
 
 if TYPE_CHECKING:
     from mlops_kit.artifacts.duck import Duck
+    from mlops_kit.artifacts.store import Store
+    from mlops_kit.data.diff.tracked import Facts
     from mlops_kit.labels.diff.fold import FoldOptions
-    from mlops_kit.labels.diff.model import LabelDiff
-    from mlops_kit.spec.labels import Labelling
+    from mlops_kit.labels.diff.gather import Gathered
+    from mlops_kit.labels.diff.items import Show, Veil
+    from mlops_kit.labels.diff.model import AgreementDiff, Basis, LabelDiff
+    from mlops_kit.labels.diff.shown import Cells
+    from mlops_kit.spec.labels import Labelling, LabelTask
 
 BUDGET = 64 << 20
 """Bytes of event files, of both sides together, that an ordinary comparison reads."""
+SMALL = 8 << 20
+"""Bytes of a file beside the events that is read."""
 LABELLING = "labels/labels.yaml"
 GUIDELINES = "labels/guidelines.md"
+CONSENSUS = "consensus.parquet"
 
 
 def describe_labels(
-    root: Path, base: Side | None, head: Side, *, budget: int | None = BUDGET, limit: int = 10
+    root: Path,
+    base: Side | None,
+    head: Side,
+    *,
+    budget: int | None = BUDGET,
+    limit: int = 10,
+    fetch: bool = False,
 ) -> LabelDiff | None:
     """Return what changed in the labels; None when nothing did.
 
     `limit` is how many items are told for each task. Events in files that are the same on both sides are read for what items were
-    before, as long as everything is within `budget` bytes (None: however much it is). Content under DVC that is not here is left out,
-    which is said.
+    before, as long as everything is within `budget` bytes (None: however much it is). Content under DVC that is not here is fetched with `fetch`,
+    else left out, which is said.
     """
     if base is None or not _differ(base, head):
         return None
     # A comparison without other labels does not wait for these.
     from mlops_kit.artifacts.duck import open_duck
     from mlops_kit.artifacts.store import open_store
+    from mlops_kit.labels.diff.deliveries import add_deliveries
     from mlops_kit.labels.diff.fold import fold_batches, fold_tasks
-    from mlops_kit.labels.diff.gather import gather_events
     from mlops_kit.labels.diff.model import LabelDiff
     from mlops_kit.labels.diff.notes import diff_guidelines, diff_roster
     from mlops_kit.labels.diff.reading import load_events
 
-    old, new = _read_texts(root, base), _read_texts(root, head)
+    old, new = _read_texts(root, base, head), _read_texts(root, head, base)
+    store = open_store(root)
+    bring = _bringer(root, store) if fetch else None
     with open_duck() as duck:
-        found = gather_events(
-            root, base.label_files, head.label_files, open_store(root), duck.scratch, budget=budget
-        )
+        found = _gather(root, base, head, store, duck.scratch, budget, bring)
         loaded = load_events(duck, found.parts)
-        options = _options(duck, base, head, (old, new), whole=found.whole, limit=limit)
+        reader = _Reader(duck, store, base, head, old, new, budget, limit, bring)
+        options, said = reader.options(whole=found.whole)
         tasks, batches = fold_tasks(duck, options), fold_batches(duck)
-    said = [_broken_words(loaded.broken)] if loaded.broken else []
+    said += [_broken_words(loaded.broken)] if loaded.broken else []
     made = LabelDiff(
         tasks,
-        batches,
+        add_deliveries(batches, old.beside, new.beside),
         diff_guidelines(old.guidelines, new.guidelines),
         diff_roster(old.labelling, new.labelling),
         (*found.left_out, *said),
@@ -61,14 +78,52 @@ def describe_labels(
     return None if made.is_empty else made
 
 
-def _broken_words(lines: int) -> str:
-    return f"{'1 line is no event' if lines == 1 else f'{lines:,} lines are no events'} and left out: mlops-kit label check"
-
-
 def _differ(base: Side, head: Side) -> bool:
     """Return whether anything of labelling differs, which is known from hashes alone."""
     old, new = ({path: file.id for path, file in side.label_files.items()} for side in (base, head))
-    return old != new
+    if old != new:
+        return True
+    tables = [_consensus(side) for side in (base, head)]
+    return all(tables) and len({table.digest for table in tables if table}) > 1
+
+
+def _consensus(side: Side) -> DataFile | None:
+    return next((file for path, file in side.data.items() if posixpath.basename(path) == CONSENSUS), None)
+
+
+def _bringer(root: Path, store: Store) -> Callable[[str], None] | None:
+    if not store.elsewhere:
+        return None
+
+    def bring(digest: str) -> None:
+        from mlops_kit.artifacts.remote_store import fetch_objects
+
+        fetch_objects(root, [digest])
+
+    return bring
+
+
+def _gather(
+    root: Path,
+    base: Side,
+    head: Side,
+    store: Store,
+    scratch: Path,
+    budget: int | None,
+    bring: Callable[[str], None] | None,
+) -> Gathered:
+    """Return the event files that are to be read: none where all of them are the same."""
+    from mlops_kit.labels.diff.gather import Gathered, event_files, gather_events
+
+    old, new = event_files(base.label_files), event_files(head.label_files)
+    if {path: file.id for path, file in old.items()} == {path: file.id for path, file in new.items()}:
+        return Gathered((), whole=True, left_out=())
+    return gather_events(root, old, new, store, scratch, budget=budget, bring=bring)
+
+
+def _broken_words(lines: int) -> str:
+    count = "1 line is no event" if lines == 1 else f"{lines:,} lines are no events"
+    return f"{count} and left out: mlops-kit label check"
 
 
 @dataclass(frozen=True)
@@ -79,49 +134,164 @@ class _Texts:
     """labels/labels.yaml; None without one that can be used."""
     guidelines: Mapping[str, str]
     """Path -> text."""
+    beside: Mapping[str, str]
+    """Path -> text of manifests, held and refused events, where the other side has another one."""
 
 
-def _read_texts(root: Path, side: Side) -> _Texts:
+def _read_texts(root: Path, side: Side, other: Side) -> _Texts:
     from mlops_kit.labels.diff.gather import read_texts
+    from mlops_kit.labels.places import BATCHES, HELD, REFUSED
     from mlops_kit.spec.load import load_labelling
 
-    small = [file for path, file in side.label_files.items() if path == LABELLING or path.endswith(".md")]
+    beside = {
+        path
+        for path, file in side.label_files.items()
+        if path.startswith((f"{BATCHES}/", f"{HELD}/", f"{REFUSED}/"))
+        and (path not in other.label_files or other.label_files[path].id != file.id)
+    }
+    small = [
+        file
+        for path, file in side.label_files.items()
+        if (path == LABELLING or path.endswith(".md") or path in beside) and (file.size or 0) <= SMALL
+    ]
     texts = read_texts(root, small)
     try:
         labelling = load_labelling(texts[LABELLING]) if LABELLING in texts else None
     except SpecError:
         labelling = None  # what is wrong with it is said where labels are computed
-    named = (
-        {GUIDELINES, *(task.guidelines for task in labelling.tasks.values())} if labelling else {GUIDELINES}
+    named = {GUIDELINES, *(task.guidelines for task in (labelling.tasks.values() if labelling else ()))}
+    return _Texts(
+        labelling,
+        {path: text for path, text in texts.items() if path in named},
+        {path: text for path, text in texts.items() if path in beside},
     )
-    return _Texts(labelling, {path: text for path, text in texts.items() if path in named})
 
 
-def _options(
-    duck: Duck, base: Side, head: Side, texts: tuple[_Texts, _Texts], *, whole: bool, limit: int
-) -> FoldOptions:
-    """Make the tables of labels, and return what is told of them."""
-    from mlops_kit.data.diff.tracked import read_facts
-    from mlops_kit.labels.diff.fold import FoldOptions
-    from mlops_kit.labels.diff.reading import task_names
-    from mlops_kit.labels.diff.truth import decide_items
+@dataclass(frozen=True)
+class _Reader:
+    """Makes the tables of labels, and says what is told of them."""
 
-    tasks = task_names(duck)
-    if whole:
-        decide_items(duck, "old")
-        decide_items(duck, "new")
-    facts = [read_facts(side.documents) for side in (base, head)]
-    blind = any(one.hides_all for one in facts)
-    # What annotators wrote may speak of what they saw.
-    open_tasks = [
-        {name for name, task in one.labelling.tasks.items() if not task.allow_pii} if one.labelling else set()
-        for one in texts
-    ]
-    trusted = set() if blind else open_tasks[0] & open_tasks[1] if texts[0].labelling else open_tasks[1]
-    return FoldOptions(
-        limit,
-        whole,
-        dict.fromkeys(tasks, "votes") if whole else {},
-        frozenset(tasks) - trusted,
-        nameless=blind or any(one.hidden & set(one.key) for one in facts),
-    )
+    duck: Duck
+    store: Store
+    base: Side
+    head: Side
+    old: _Texts
+    new: _Texts
+    budget: int | None
+    limit: int
+    bring: Callable[[str], None] | None
+
+    def options(self, *, whole: bool) -> tuple[FoldOptions, list[str]]:
+        """Return what is told, and words on what is not; `whole` says whether all events of both sides were read."""
+        from mlops_kit.labels.diff.fold import FoldOptions
+        from mlops_kit.labels.diff.reading import task_names
+        from mlops_kit.labels.diff.truth import SIDES, count_votes, decide_items
+
+        tasks = task_names(self.duck)
+        if whole:
+            for side in SIDES:
+                count_votes(self.duck, side)
+                decide_items(self.duck, side)
+        basis: dict[str, Basis] = dict.fromkeys(tasks, "votes") if whole else {}
+        said = self._decided(basis, tasks)
+        veils = {task: self._veil(task) for task in {*tasks, *basis}}
+        made = FoldOptions(
+            self.limit, whole, basis, veils, self._agreement if whole else lambda _task: (), self._show()
+        )
+        return made, said
+
+    def _decided(self, basis: dict[str, Basis], tasks: Sequence[str]) -> list[str]:
+        """Take the labels of one task from the tables of the label stage, where both are here and differ."""
+        from mlops_kit.labels.diff.consensus import use_consensus
+
+        old, new = _consensus(self.base), _consensus(self.head)
+        task = self._question()
+        if not task or new is None:
+            return []
+        if old is None:
+            return []  # the first labels by events: those of the base are what its votes say
+        if old.digest == new.digest:
+            stale = (
+                f"labels of {task} are what votes say: {new.path} is the same on both sides; mlops-kit run"
+            )
+            return [stale] if task in tasks else []
+        places = [self._place(file) for file in (old, new)]
+        if places[0] and places[1] and use_consensus(self.duck, task, places[0], places[1]):
+            basis[task] = "consensus"
+            return []
+        return [
+            f"labels of {task} are what votes say: {new.path} is not here on both sides; dvc fetch {new.path}"
+        ]
+
+    def _place(self, file: DataFile) -> Path | None:
+        if file.place is not None and file.place.is_file():
+            return file.place
+        if self.bring and self.store.find(file.digest) is None:
+            self.bring(file.digest)
+        return self.store.find(file.digest)
+
+    def _question(self) -> str:
+        """Return the task whose labels the label stage makes: what its params say, or the only one."""
+        names = [name for one in (self.new, self.old) if one.labelling for name in one.labelling.tasks]
+        asked = [
+            value
+            for side in (self.head, self.base)
+            for name, value in side.params.items()
+            if name.endswith(".question") and value in names
+        ]
+        found = asked or (names if len(set(names)) == 1 else [])
+        return str(found[0]) if found else ""
+
+    def _task(self, name: str) -> LabelTask | None:
+        return next(
+            (
+                one.labelling.tasks[name]
+                for one in (self.new, self.old)
+                if one.labelling and name in one.labelling.tasks
+            ),
+            None,
+        )
+
+    def _veil(self, name: str) -> Veil:
+        """Return what is not shown of a task: what annotators wrote may speak of the persons that they see."""
+        from mlops_kit.labels.diff.items import Veil
+
+        facts = self._facts()
+        blind = any(one.hides_all for one in facts)
+        known = [one.labelling.tasks.get(name) for one in (self.old, self.new) if one.labelling]
+        open_ = [task is None or not task.allow_pii for task in known]
+        words = blind or not open_ or not all(open_)
+        free = any(task.type == "json" for task in known if task) or not known
+        names = blind or any(one.hidden & set(one.key) for one in facts)
+        return Veil(words, bool(names), labels=words and free)
+
+    def _facts(self) -> list[Facts]:
+        from mlops_kit.data.diff.tracked import read_facts
+
+        return [read_facts(side.documents) for side in (self.base, self.head)]
+
+    def _agreement(self, name: str) -> tuple[AgreementDiff, ...]:
+        from mlops_kit.labels.diff.agreement import diff_agreement
+
+        task = self._task(name)
+        return diff_agreement(self.duck, name, task) if task else ()
+
+    def _show(self) -> Show:
+        from mlops_kit.labels.diff.shown import ItemTable, show_items
+
+        facts = self._facts()
+        hidden = facts[0].hidden | facts[1].hidden
+
+        def show(name: str, items: Sequence[str]) -> Mapping[str, Cells]:
+            task = self._task(name)
+            file = self.head.data.get(f"data/{task.table}.parquet") if task else None
+            place = self._place(file) if file else None
+            if task is None or file is None or place is None or any(one.hides_all for one in facts):
+                return {}
+            if self.budget is not None and (file.size or 0) > self.budget:
+                return {}
+            key = facts[1].key
+            table = ItemTable(place, key, task.show, hidden, facts[1].hidden - set(task.allow_pii))
+            return show_items(self.duck, table, items)
+
+        return show

@@ -45,7 +45,7 @@ def diff_labels(
     chosen = base or _base(root, head, dirty=dirty)
     new = read_side(root, head, fetch=False)
     old = read_side(root, chosen, fetch=False) if chosen else None
-    found = describe_labels(root, old, new, budget=None, limit=limit)
+    found = describe_labels(root, old, new, budget=None, limit=limit, fetch=True)
     return DiffedLabels(old.info if old else None, new.info, found or LabelDiff())
 
 

@@ -9,13 +9,13 @@ from mlops_kit.compare.model import LabelChange
 from mlops_kit.labels.diff.model import (
     AgreementDiff,
     BatchDiff,
+    GuidelineDiff,
     ItemDiff,
     LabelDiff,
     RosterDiff,
     TaskDiff,
 )
 from mlops_kit.report.data_text import Block, key_words, value_words, without_empty
-from mlops_kit.report.inert import number
 from mlops_kit.report.text import label_sentence
 
 MOST_LINES = 12
@@ -37,12 +37,7 @@ def label_lines(found: LabelDiff | None, change: LabelChange | None = None) -> t
     lines = [line for task in found.tasks for line in _task_lines(task)]
     lines += [_batch_words(batch) for batch in found.batches if _is_telling(batch)]
     lines += [line for task in found.tasks for line in _further_lines(task)]
-    lines += [
-        f"{one.path}: version {one.old or 'none'} → {one.new or 'none'}"
-        if one.old != one.new
-        else f"{one.path}: other text under the same version{f' {one.new}' if one.new else ''}"
-        for one in found.guidelines
-    ]
+    lines += [_guideline_words(one) for one in found.guidelines]
     lines += [_roster_words(one) for one in found.roster]
     lines += [f"table of labels: {label_sentence(change)}"] if change else []
     if len(lines) > MOST_LINES:
@@ -70,8 +65,8 @@ def _further_lines(task: TaskDiff) -> Iterator[str]:
 
 
 def _is_telling(batch: BatchDiff) -> bool:
-    """Return whether a batch is worth a line: what was delivered, held, refused or rewritten."""
-    return bool(batch.verdict or batch.removed or batch.held or batch.refused)
+    """Return whether a batch is worth a line: what went out, was delivered, held, refused or rewritten."""
+    return bool(batch.verdict or batch.removed or batch.held or batch.refused or batch.items or batch.reasons)
 
 
 def _events(task: TaskDiff) -> str:
@@ -129,16 +124,31 @@ def _shift(task: TaskDiff) -> str:
 
 
 def _agreement(figure: AgreementDiff) -> str:
-    return f"agreement, {figure.name.replace('_', ' ')}: {number(figure.old)} → {number(figure.new)}"
+    old, new = _figure(figure.old, figure.old_interval), _figure(figure.new, figure.new_interval)
+    return f"agreement, {figure.name.replace('_', ' ')}: {old} → {new}"
+
+
+def _figure(value: float | None, interval: tuple[float, float] | None) -> str:
+    if value is None:
+        return "not known"
+    return f"{value:.3f} ({interval[0]:.3f} to {interval[1]:.3f})" if interval else f"{value:.3f}"
 
 
 def _batch_words(batch: BatchDiff) -> str:
-    said = [f"batch {batch.batch} {batch.verdict or batch.state}"]
+    out = f" with {_count(batch.items, 'item')}" if batch.items else ""
+    said = [f"batch {batch.batch} {_state(batch)}{out}"]
     said += [f"{_count(batch.removed, 'event')} that were there are gone"] if batch.removed else []
     said += [f"{batch.held:,} held"] if batch.held else []
     said += [f"{batch.refused:,} refused"] if batch.refused else []
     why = f": {'; '.join(batch.reasons[:MOST_NAMES])}" if batch.reasons else ""
     return f"{', '.join(said)}{why}"
+
+
+def _guideline_words(one: GuidelineDiff) -> str:
+    same = f"other text under the same version{f' {one.new}' if one.new else ''}"
+    said = same if one.old == one.new else f"version {one.old or 'none'} → {one.new or 'none'}"
+    look = f"; to look at again: {'; '.join(one.review)}" if one.review else ""
+    return f"{one.path}: {said}{look}"
 
 
 def _roster_words(one: RosterDiff) -> str:
@@ -226,7 +236,7 @@ def _batch_block(batches: Sequence[BatchDiff]) -> Block:
     rows = tuple(
         (
             batch.batch,
-            batch.verdict or batch.state,
+            _state(batch),
             f"{batch.added:,}",
             _people(batch),
             ", ".join(batch.guidelines),
@@ -237,6 +247,10 @@ def _batch_block(batches: Sequence[BatchDiff]) -> Block:
     )
     columns = ("batch", "", "new", "by", "guidelines", "when", "to know")
     return without_empty(Block(f"Batches that differ: {len(rows):,}", "", columns, "llrllll", rows))
+
+
+def _state(batch: BatchDiff) -> str:
+    return "accepted in spite of its test" if batch.verdict == "forced" else batch.verdict or batch.state
 
 
 def _people(batch: BatchDiff) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,15 @@ from tests.support.label_commits import LABELS, add_events, commit, event, label
 from tests.support.world import git, run_kit
 
 
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return label_project(tmp_path_factory.mktemp("labels") / "p")
+
+
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return label_project(tmp_path / "p")
+def root(template: Path, tmp_path: Path) -> Path:
+    """Return a copy of the repository that has three labelled items."""
+    return Path(shutil.copytree(template, tmp_path / "p"))
 
 
 def task(root: Path, base: str | None = None, head: str | None = None) -> TaskDiff:
@@ -116,8 +123,8 @@ def test_words_of_annotators_who_see_persons_are_not_shown(root: Path) -> None:
 
 def test_item_named_by_a_column_about_persons_has_no_name(root: Path) -> None:
     (root / "schema.yaml").write_text("columns:\n  id: {type: string, pii: true}\n")
-    write_batch(root, "two", event("d", "late"), event("#0123", "late"))
-    assert {item.item for item in task(root).items} == {"", "#0123"}
+    write_batch(root, "two", event("d", "late"), event(f"#{7:032x}", "late"))
+    assert {item.item for item in task(root).items} == {"", f"#{7:032x}"}
 
 
 def test_hostile_text_is_inert_in_a_terminal(root: Path) -> None:

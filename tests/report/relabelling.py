@@ -27,7 +27,11 @@ def label_diff() -> LabelDiff:
     return LabelDiff(
         tasks=(task(),),
         batches=batches(),
-        guidelines=(GuidelineDiff("labels/guidelines.md", "1", "2"),),
+        guidelines=(
+            GuidelineDiff(
+                "labels/guidelines.md", "1", "2", ("answers before version 2 of late: past midnight",)
+            ),
+        ),
         roster=(
             RosterDiff("annotator", "ann-4", "added"),
             RosterDiff("annotator", "ann-2", "changed", ("trust: 1.0 → 0.5",)),
@@ -58,7 +62,7 @@ def task() -> TaskDiff:
             AnnotatorDiff("ann-2", "person", 480, 600, 120),
             AnnotatorDiff("ann-4", "vendor", 0, 111, 111),
         ),
-        agreement=(AgreementDiff("krippendorff_alpha", 0.6123, 0.7214),),
+        agreement=(AgreementDiff("krippendorff_alpha", 0.6123, 0.7214, (0.541, 0.675), (0.667, 0.769)),),
     )
 
 

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mlops_kit.labels.diff.items import cut_text, diff_items
-from mlops_kit.labels.diff.model import AnnotatorDiff, BatchDiff, BatchState, ClassDiff, Move, TaskDiff
+from mlops_kit.labels.diff.items import Show, Veil, cut_text, diff_items
+from mlops_kit.labels.diff.model import (
+    AgreementDiff,
+    AnnotatorDiff,
+    BatchDiff,
+    BatchState,
+    ClassDiff,
+    Move,
+    TaskDiff,
+)
 from mlops_kit.labels.diff.reading import TABLE
 
 if TYPE_CHECKING:
@@ -28,23 +36,24 @@ class FoldOptions:
     """Items of each task."""
     whole: bool = True
     """Whether all events of both sides were read, so that annotators can be counted on both."""
-    basis: Mapping[str, Basis] | None = None
+    basis: Mapping[str, Basis] = field(default_factory=dict)
     """Task -> what its labels are; those in `labels_old` and `labels_new` (see truth.py) count. Without an entry labels are not known."""
-    silent: frozenset[str] = frozenset()
-    """Tasks whose annotators' words are not shown."""
-    nameless: bool = False
-    """Whether names of items are not shown."""
+    veils: Mapping[str, Veil] = field(default_factory=dict)
+    """Task -> what is not shown; all is hidden of a task without an entry."""
+    agreement: Callable[[str], tuple[AgreementDiff, ...]] = field(default=lambda _task: ())
+    """Task -> figures of agreement; asked of tasks whose events differ."""
+    show: Show = field(default=lambda _task, _items: {})
+    """What annotators see of items."""
 
 
 def fold_tasks(duck: Duck, options: FoldOptions) -> tuple[TaskDiff, ...]:
     """Return what differs, task by task; those where nothing does are left out."""
     counts = {row[0]: row[1:] for row in duck.run(_COUNTS).fetchall()}
     annotators = _annotators(duck, options)
-    basis = options.basis or {}
     made = []
-    for task in sorted({*counts, *basis}):
+    for task in sorted({*counts, *options.basis}):
         added, removed, gold, adjudications, abstentions, superseding = counts.get(task, (0,) * 6)
-        told: dict[str, Any] = _labels(duck, task, options) if task in basis else {}
+        told: dict[str, Any] = _labels(duck, task, options) if task in options.basis else {}
         if not (added or removed or any(told.get(name) for name in ("newly", "changed", "lost"))):
             continue
         made.append(
@@ -57,6 +66,7 @@ def fold_tasks(duck: Duck, options: FoldOptions) -> tuple[TaskDiff, ...]:
                 abstentions,
                 superseding,
                 annotators=annotators.get(task, ()),
+                agreement=options.agreement(task) if task in counts else (),
                 **told,
             )
         )
@@ -85,7 +95,7 @@ def _annotators(duck: Duck, options: FoldOptions) -> dict[str, tuple[AnnotatorDi
 
 def _labels(duck: Duck, task: str, options: FoldOptions) -> dict[str, Any]:
     """Return what is said of the labels of a task."""
-    assert options.basis is not None
+    veil = options.veils.get(task, Veil(words=True, names=True, labels=True))
     duck.run(_PAIRS, [task, task])
     old, new, newly, changed, lost = duck.run(_TOTALS).fetchone() or (0,) * 5
     moves = duck.run(_MOVES).fetchall()
@@ -98,12 +108,12 @@ def _labels(duck: Duck, task: str, options: FoldOptions) -> dict[str, Any]:
         "changed": changed,
         "lost": lost,
         "classes": tuple(ClassDiff(cut_text(value), before, after) for value, before, after in classes)
-        if len(classes) <= MOST_CLASSES
+        if len(classes) <= MOST_CLASSES and not veil.labels
         else (),
-        "moves": tuple(Move(cut_text(before), cut_text(after), items) for before, after, items in moves),
-        "items": diff_items(
-            duck, task, limit=options.limit, silent=task in options.silent, nameless=options.nameless
-        ),
+        "moves": tuple(Move(cut_text(before), cut_text(after), items) for before, after, items in moves)
+        if not veil.labels
+        else (),
+        "items": diff_items(duck, task, limit=options.limit, veil=veil, show=options.show),
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,8 +44,24 @@ class _Wanted:
         return self.old and self.new
 
 
+def event_files(files: Files) -> Files:
+    """Return those of the files of labelling that hold events, or name Parquet under DVC that does."""
+    return {path: file for path, file in files.items() if _holds_events(path)}
+
+
+def _holds_events(path: str) -> bool:
+    return path.startswith(f"{EVENTS}/") and path.removesuffix(DVC).endswith((JSONL, PARQUET))
+
+
 def gather_events(
-    root: Path, base: Files, head: Files, store: Store, scratch: Path, *, budget: int | None
+    root: Path,
+    base: Files,
+    head: Files,
+    store: Store,
+    scratch: Path,
+    *,
+    budget: int | None,
+    bring: Callable[[str], None] | None = None,
 ) -> Gathered:
     """Return the event files of both sides; those that only git has are written to `scratch`.
 
@@ -58,7 +74,7 @@ def gather_events(
     parts: list[EventPart] = []
     with ObjectReader(root) as objects:
         for one in chosen:
-            place = _place(one.file, objects, store, scratch, len(parts))
+            place = _place(one.file, objects, store, scratch / f"events-{len(parts)}", bring)
             if place is None:
                 left_out.append(
                     f"{_plain(one.file.path)} is not here: dvc fetch {one.file.path.removesuffix(DVC)}"
@@ -72,7 +88,7 @@ def gather_events(
 
 
 def _wanted(base: Files, head: Files) -> Iterator[_Wanted]:
-    for path in sorted({*_names(base), *_names(head)}):
+    for path in sorted({*base, *head}):
         old, new = base.get(path), head.get(path)
         batch = _plain(path).removeprefix(f"{EVENTS}/")
         if old and new and old.id == new.id:
@@ -82,14 +98,6 @@ def _wanted(base: Files, head: Files) -> Iterator[_Wanted]:
             yield _Wanted(batch, old, old=True, new=False)
         if new:
             yield _Wanted(batch, new, old=False, new=True)
-
-
-def _names(files: Iterable[str]) -> Iterator[str]:
-    return (
-        path
-        for path in files
-        if path.startswith(f"{EVENTS}/") and path.removesuffix(DVC).endswith((JSONL, PARQUET))
-    )
 
 
 def _plain(path: str) -> str:
@@ -132,10 +140,12 @@ def _size(one: _Wanted) -> int:
     return 0 if one.file.path.endswith(DVC) else one.file.size or 0
 
 
-def _place(file: LabelFile, objects: ObjectReader, store: Store, scratch: Path, number: int) -> Path | None:
-    """Return where the content of an event file lies, None where it is not here."""
+def _place(
+    file: LabelFile, objects: ObjectReader, store: Store, fresh: Path, bring: Callable[[str], None] | None
+) -> Path | None:
+    """Return where the content of an event file lies, None where it is not here; what only git has is written to `fresh`."""
     if not file.path.endswith(DVC):
-        return file.place or _written(objects, file.id, scratch / f"events-{number}{Path(file.path).suffix}")
+        return file.place or _written(objects, file.id, fresh)
     beside = file.place.with_suffix("") if file.place else None
     if beside is not None and beside.is_file():
         return beside
@@ -144,7 +154,10 @@ def _place(file: LabelFile, objects: ObjectReader, store: Store, scratch: Path, 
         outs = read_dvc_file(content, file.path).outs if content is not None else {}
     except (SpecError, AttributeError, KeyError, TypeError, ValueError):
         return None  # `compare` says that it cannot be understood
-    return next((place for digest in outs.values() if (place := store.find(digest))), None)
+    digest = next(iter(outs.values()), "")
+    if digest and bring and store.find(digest) is None:
+        bring(digest)
+    return store.find(digest)
 
 
 def _content(file: LabelFile, objects: ObjectReader) -> bytes | None:

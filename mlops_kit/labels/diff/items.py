@@ -2,27 +2,43 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from mlops_kit.labels.diff.model import ItemDiff, ItemKind, Why
 from mlops_kit.labels.diff.reading import TABLE
+from mlops_kit.labels.diff.shown import Cells
 
 if TYPE_CHECKING:
     from mlops_kit.artifacts.duck import Duck
 
 MOST_TEXT = 200
 MOST_NAMES = 8
+Show: TypeAlias = Callable[[str, Sequence[str]], Mapping[str, Cells]]
+"""Task and names of items -> what annotators see of them."""
+_PSEUDONYM = re.compile(r"#[0-9a-f]{32}")
+_HIDDEN = "not shown"
 
 
-def diff_items(
-    duck: Duck, task: str, *, limit: int, silent: bool = False, nameless: bool = False
-) -> tuple[ItemDiff, ...]:
-    """Return the first `limit` items of the table `label_pairs` that differ: changed ones, then lost ones, then new ones, each by name.
+@dataclass(frozen=True)
+class Veil:
+    """What is not shown."""
 
-    `silent` leaves out the annotators' words, `nameless` the names of items.
-    """
+    words: bool = False
+    """Annotators' words, which may speak of persons that they see."""
+    names: bool = False
+    """Names of items that are no pseudonyms."""
+    labels: bool = False
+    """Labels, which are free answers about persons."""
+
+
+def diff_items(duck: Duck, task: str, *, limit: int, veil: Veil, show: Show) -> tuple[ItemDiff, ...]:
+    """Return the first `limit` items of the table `label_pairs` that differ: changed ones, then lost ones, then new ones, each by name."""
     rows = duck.run(_ITEMS, [limit, task]).fetchall()
-    return tuple(_item(row, silent=silent, nameless=nameless) for row in rows)
+    shown = show(task, [row[1] for row in rows])
+    return tuple(_item(row, veil, shown.get(row[1], ())) for row in rows)
 
 
 _ITEMS = f"""
@@ -39,19 +55,20 @@ _ITEMS = f"""
     FROM told LEFT JOIN fresh USING (item) ORDER BY rank, item"""
 
 
-def _item(row: tuple[Any, ...], *, silent: bool, nameless: bool) -> ItemDiff:
+def _item(row: tuple[Any, ...], veil: Veil, shown: Cells) -> ItemDiff:
     rank, item, old, new, old_how, how, old_votes, new_votes, who, batch, reason, *marks = row
     kinds: tuple[ItemKind, ...] = ("changed", "lost", "newly")
     return ItemDiff(
-        item="" if nameless and not item.startswith("#") else cut_text(item),
+        item="" if veil.names and not _PSEUDONYM.fullmatch(item) else cut_text(item),
         kind=kinds[rank],
-        old=cut_text(old),
-        new=cut_text(new),
+        old=_HIDDEN if veil.labels and old is not None else cut_text(old),
+        new=_HIDDEN if veil.labels and new is not None else cut_text(new),
         why=_why(old_how, how, bool(who), marks),
         annotators=tuple(who or ())[:MOST_NAMES],
         batch=batch or "",
-        reason="" if silent else cut_text(reason) or "",
+        reason="" if veil.words else cut_text(reason) or "",
         votes=(old_votes, new_votes),
+        shown=shown,
     )
 
 

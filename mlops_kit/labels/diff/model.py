@@ -7,7 +7,9 @@ from typing import Literal, TypeAlias
 
 from mlops_kit.spec.labels import EventSource
 
-BatchState: TypeAlias = Literal["added", "extended", "rewritten", "removed", "accepted", "rejected", "held"]
+BatchState: TypeAlias = Literal[
+    "added", "extended", "rewritten", "removed", "exported", "accepted", "rejected", "held", "refused"
+]
 Basis: TypeAlias = Literal["consensus", "votes"]
 ItemKind: TypeAlias = Literal["newly", "changed", "lost"]
 Why: TypeAlias = Literal["gold", "adjudicated", "votes", "taken back", "method", "other items"]
@@ -20,8 +22,8 @@ class BatchDiff:
     batch: str
     """Name of the batch, which is that of its file."""
     state: BatchState
-    """`added`, `extended` (events were added to it), `rewritten` (events that were there are gone: events are only added by rule), `removed`, and of
-    deliveries `accepted`, `rejected` and `held` where no event came with the verdict."""
+    """`added`, `extended` (events were added to it), `rewritten` (events that were there are gone: by rule events are only added), `removed`; without
+    events that differ `exported`, `accepted`, `rejected`, `held` or `refused`."""
     added: int = 0
     """Events that only the head has."""
     removed: int = 0
@@ -36,14 +38,16 @@ class BatchDiff:
     """Time of the first of these events."""
     last: str = ""
     """Time of the last of these events."""
+    items: int = 0
+    """Items that went out with it."""
     held: int = 0
-    """Events that wait for a decision at the head."""
+    """Events that only the head has waiting for a decision."""
     refused: int = 0
-    """What came and is no event, at the head."""
+    """Of what only the head has, what came and can be no part of the truth."""
     verdict: str = ""
-    """What the acceptance test of a delivery came to; empty for other batches."""
+    """What the acceptance test of a delivery came to: `accepted`, `rejected`, `forced`; empty for other batches (untrusted text)."""
     reasons: tuple[str, ...] = ()
-    """Why a delivery was not accepted, or was in spite of its test (untrusted text)."""
+    """Why a delivery was not accepted, or was in spite of its test, and by which rules events are held or refused (untrusted text)."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +127,10 @@ class AgreementDiff:
     """On the base side; None where it is not known."""
     new: float | None
     """On the head side."""
+    old_interval: tuple[float, float] | None = None
+    """95 % interval on the base side; None where it cannot be told."""
+    new_interval: tuple[float, float] | None = None
+    """95 % interval on the head side."""
 
 
 @dataclass(frozen=True)
@@ -177,6 +185,8 @@ class GuidelineDiff:
     """Version on the base side; empty without one."""
     new: str
     """Version on the head side."""
+    review: tuple[str, ...] = ()
+    """What the head newly asks to look at again, in words (untrusted text)."""
 
 
 @dataclass(frozen=True)

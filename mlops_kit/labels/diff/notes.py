@@ -2,29 +2,47 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import Any, Literal
 
+from mlops_kit.errors import SpecError
 from mlops_kit.labels.diff.model import GuidelineDiff, RosterDiff
+from mlops_kit.labels.guidelines import Guidelines, ReviewRule, parse_guidelines
 from mlops_kit.spec.labels import Annotator, Labelling, LabelTask
 
-_VERSION = re.compile(r"^Version[ \t]+([^\s].{0,39}?)\.?[ \t]*$", re.MULTILINE)
+MOST_RULES = 5
 
 
 def diff_guidelines(base: Mapping[str, str], head: Mapping[str, str]) -> tuple[GuidelineDiff, ...]:
-    """Return the guidelines (path -> text) that differ, with the versions that they name."""
-    return tuple(
-        GuidelineDiff(path, _version(base.get(path, "")), _version(head.get(path, "")))
-        for path in sorted(base.keys() | head.keys())
-        if base.get(path) != head.get(path)
-    )
+    """Return the guidelines (path -> text) that differ, with the versions that they name and what the head newly asks to look at again."""
+    made = []
+    for path in sorted(base.keys() | head.keys()):
+        if base.get(path) != head.get(path):
+            old, new = (_parsed(path, side.get(path)) for side in (base, head))
+            asked = [rule for rule in new.review if rule not in old.review] if new and old else []
+            words = tuple(_review_words(rule) for rule in asked[:MOST_RULES])
+            made.append(GuidelineDiff(path, _version(old), _version(new), words))
+    return tuple(made)
 
 
-def _version(text: str) -> str:
-    found = _VERSION.search(text)
-    return found[1] if found else ""
+def _parsed(path: str, text: str | None) -> Guidelines | None:
+    try:
+        return parse_guidelines(text, where=path) if text is not None else None
+    except SpecError:
+        return None  # what is wrong with it is said where labels are given
+
+
+def _version(found: Guidelines | None) -> str:
+    return found.version or "" if found else ""
+
+
+def _review_words(rule: ReviewRule) -> str:
+    about = [f"answers before version {rule.version}"]
+    about += [f"of {', '.join(rule.classes)}"] if rule.classes else []
+    about += [f"where {rule.where}"] if rule.where else []
+    said = " ".join(about)
+    return f"{said}: {rule.reason}" if rule.reason else said
 
 
 def diff_roster(base: Labelling | None, head: Labelling | None) -> tuple[RosterDiff, ...]:

@@ -1,0 +1,54 @@
+"""How well annotators agree on both sides, by the same figure that the label stage writes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mlops_kit.artifacts.duck import literal
+from mlops_kit.labels.diff.model import AgreementDiff
+from mlops_kit.labels.diff.truth import SIDES
+
+if TYPE_CHECKING:
+    from mlops_kit.artifacts.duck import Duck
+    from mlops_kit.labels.agreement.interval import Estimate
+    from mlops_kit.spec.labels import LabelTask
+
+
+def diff_agreement(duck: Duck, name: str, task: LabelTask) -> tuple[AgreementDiff, ...]:
+    """Return Krippendorff's alpha of the tables `votes_old` and `votes_new`, with its intervals; nothing where neither side has two votes on an item."""
+    old, new = (_alpha(duck, f"votes_{side}", name, task) for side in SIDES)
+    if old is None and new is None:
+        return ()
+    return (
+        AgreementDiff(
+            "krippendorff_alpha",
+            old.value if old else None,
+            new.value if new else None,
+            old_interval=_interval(old),
+            new_interval=_interval(new),
+        ),
+    )
+
+
+def _alpha(duck: Duck, votes: str, name: str, task: LabelTask) -> Estimate | None:
+    import numpy as np
+
+    from mlops_kit.labels.agreement.alpha import krippendorff_alpha
+    from mlops_kit.labels.agreement.reading import PEOPLE, read_ratings
+
+    ratings = read_ratings(
+        duck, f"(SELECT * FROM {votes} WHERE task = {literal(name)})", classes=task.classes, sources=PEOPLE
+    )
+    if not ratings.items.size:
+        return None
+    if task.type != "number":
+        return krippendorff_alpha(ratings.tallies)
+    try:
+        numbers = np.array([float(text) for text in ratings.categories])
+    except ValueError:
+        return None  # answers that are no numbers; the label stage says so
+    return krippendorff_alpha(ratings.tallies, "interval", numbers)
+
+
+def _interval(found: Estimate | None) -> tuple[float, float] | None:
+    return None if found is None or found.low is None or found.high is None else (found.low, found.high)
