@@ -65,7 +65,7 @@ def describe_labels(
         found = _gather(root, base, head, store, duck.scratch, budget, bring)
         loaded = load_events(duck, found.parts)
         reader = _Reader(duck, store, base, head, old, new, budget, limit, bring)
-        options, said = reader.options(whole=found.whole)
+        options, said = reader.options(found, broken=loaded.broken > 0)
         tasks, batches = fold_tasks(duck, options), fold_batches(duck)
     said += [_broken_words(loaded.broken)] if loaded.broken else []
     made = LabelDiff(
@@ -181,24 +181,34 @@ class _Reader:
     limit: int
     bring: Callable[[str], None] | None
 
-    def options(self, *, whole: bool) -> tuple[FoldOptions, list[str]]:
-        """Return what is told, and words on what is not; `whole` says whether all events of both sides were read."""
+    def options(self, found: Gathered, *, broken: bool) -> tuple[FoldOptions, list[str]]:
+        """Return what is told, and words on what is not; `broken` says whether some of the lines that were `found` are no events."""
         from mlops_kit.labels.diff.fold import FoldOptions
         from mlops_kit.labels.diff.reading import task_names
-        from mlops_kit.labels.diff.truth import SIDES, count_votes, decide_items
+        from mlops_kit.labels.diff.truth import make_labels
 
+        make_labels(self.duck)
         tasks = task_names(self.duck)
-        if whole:
-            for side in SIDES:
-                count_votes(self.duck, side)
-                decide_items(self.duck, side)
-        basis: dict[str, Basis] = dict.fromkeys(tasks, "votes") if whole else {}
+        agreement = {task: self._count(task, found, broken=broken) for task in tasks} if found.whole else {}
+        basis: dict[str, Basis] = dict.fromkeys(agreement, "votes")
         said = self._decided(basis, tasks)
         veils = {task: self._veil(task) for task in {*tasks, *basis}}
-        made = FoldOptions(
-            self.limit, whole, basis, veils, self._agreement if whole else lambda _task: (), self._show()
-        )
+        made = FoldOptions(self.limit, found.whole, basis, veils, agreement, self._show())
         return made, said
+
+    def _count(self, task: str, found: Gathered, *, broken: bool) -> tuple[AgreementDiff, ...]:
+        """Put the labels of a task by its votes into the tables of labels, and return how well annotators agree."""
+        from mlops_kit.labels.diff.agreement import diff_agreement
+        from mlops_kit.labels.diff.truth import SIDES, SideEvents, count_votes, decide_items
+
+        votes = []
+        for side, texts in zip(SIDES, (self.old, self.new), strict=True):
+            paths = tuple(part.place for part in found.parts if (part.old if side == "old" else part.new))
+            events = SideEvents(paths, texts.labelling, broken)
+            votes.append(count_votes(self.duck, side, task, events))
+            decide_items(self.duck, side, task, votes[-1])
+        asked = self._task(task)
+        return diff_agreement(self.duck, votes, asked) if asked else ()
 
     def _decided(self, basis: dict[str, Basis], tasks: Sequence[str]) -> list[str]:
         """Take the labels of one task from the tables of the label stage, where both are here and differ."""
@@ -269,12 +279,6 @@ class _Reader:
         from mlops_kit.data.diff.tracked import read_facts
 
         return [read_facts(side.documents) for side in (self.base, self.head)]
-
-    def _agreement(self, name: str) -> tuple[AgreementDiff, ...]:
-        from mlops_kit.labels.diff.agreement import diff_agreement
-
-        task = self._task(name)
-        return diff_agreement(self.duck, name, task) if task else ()
 
     def _show(self) -> Show:
         from mlops_kit.labels.diff.shown import ItemTable, show_items

@@ -26,6 +26,7 @@ WHY = {
     "votes": "new votes",
     "taken back": "taken back",
     "method": "another method",
+    "settings": "labels.yaml counts other votes",
     "other items": "votes on other items",
 }
 

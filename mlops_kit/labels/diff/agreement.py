@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mlops_kit.artifacts.duck import literal
 from mlops_kit.labels.diff.model import AgreementDiff
-from mlops_kit.labels.diff.truth import SIDES
 
 if TYPE_CHECKING:
     from mlops_kit.artifacts.duck import Duck
@@ -14,9 +13,9 @@ if TYPE_CHECKING:
     from mlops_kit.spec.labels import LabelTask
 
 
-def diff_agreement(duck: Duck, name: str, task: LabelTask) -> tuple[AgreementDiff, ...]:
-    """Return Krippendorff's alpha of the tables `votes_old` and `votes_new`, with its intervals; nothing where neither side has two votes on an item."""
-    old, new = (_alpha(duck, f"votes_{side}", name, task) for side in SIDES)
+def diff_agreement(duck: Duck, votes: Sequence[str], task: LabelTask) -> tuple[AgreementDiff, ...]:
+    """Return Krippendorff's alpha of the tables of votes of both sides, with its intervals; nothing where neither has two votes on an item."""
+    old, new = (_alpha(duck, table, task) for table in votes)
     if old is None and new is None:
         return ()
     return (
@@ -30,15 +29,13 @@ def diff_agreement(duck: Duck, name: str, task: LabelTask) -> tuple[AgreementDif
     )
 
 
-def _alpha(duck: Duck, votes: str, name: str, task: LabelTask) -> Estimate | None:
+def _alpha(duck: Duck, votes: str, task: LabelTask) -> Estimate | None:
     import numpy as np
 
     from mlops_kit.labels.agreement.alpha import krippendorff_alpha
     from mlops_kit.labels.agreement.reading import PEOPLE, read_ratings
 
-    ratings = read_ratings(
-        duck, f"(SELECT * FROM {votes} WHERE task = {literal(name)})", classes=task.classes, sources=PEOPLE
-    )
+    ratings = read_ratings(duck, votes, classes=task.classes, sources=PEOPLE)
     if not ratings.items.size:
         return None
     if task.type != "number":

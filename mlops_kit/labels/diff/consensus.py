@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from mlops_kit.artifacts.duck import literal
+from mlops_kit.labels.diff.truth import SIDES, SideName
 
 if TYPE_CHECKING:
     from mlops_kit.artifacts.duck import Duck
@@ -26,15 +27,12 @@ def use_consensus(duck: Duck, task: str, old: Path, new: Path) -> bool:
     except (OSError, pa.ArrowException):
         return False
     if fits:
-        _put(duck, task, "old", old)
-        _put(duck, task, "new", new)
+        for side, path in zip(SIDES, (old, new), strict=True):
+            _put(duck, task, side, path)
     return fits
 
 
-def _put(duck: Duck, task: str, side: Literal["old", "new"], path: Path) -> None:
-    duck.run(
-        f"CREATE TEMP TABLE IF NOT EXISTS labels_{side} (task VARCHAR, item VARCHAR, label VARCHAR, how VARCHAR, votes BIGINT)"
-    )
+def _put(duck: Duck, task: str, side: SideName, path: Path) -> None:
     duck.run(f"DELETE FROM labels_{side} WHERE task = {literal(task)}")
     duck.run(f"""
         INSERT INTO labels_{side} SELECT {literal(task)}, item, CAST(value AS VARCHAR), provenance, votes

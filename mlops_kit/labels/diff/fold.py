@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -40,8 +40,8 @@ class FoldOptions:
     """Task -> what its labels are; those in `labels_old` and `labels_new` (see truth.py) count. Without an entry labels are not known."""
     veils: Mapping[str, Veil] = field(default_factory=dict)
     """Task -> what is not shown; all is hidden of a task without an entry."""
-    agreement: Callable[[str], tuple[AgreementDiff, ...]] = field(default=lambda _task: ())
-    """Task -> figures of agreement; asked of tasks whose events differ."""
+    agreement: Mapping[str, tuple[AgreementDiff, ...]] = field(default_factory=dict)
+    """Task -> figures of agreement."""
     show: Show = field(default=lambda _task, _items: {})
     """What annotators see of items."""
 
@@ -66,7 +66,7 @@ def fold_tasks(duck: Duck, options: FoldOptions) -> tuple[TaskDiff, ...]:
                 abstentions,
                 superseding,
                 annotators=annotators.get(task, ()),
-                agreement=options.agreement(task) if task in counts else (),
+                agreement=options.agreement.get(task, ()),
                 **told,
             )
         )
@@ -113,7 +113,9 @@ def _labels(duck: Duck, task: str, options: FoldOptions) -> dict[str, Any]:
         "moves": tuple(Move(cut_text(before), cut_text(after), items) for before, after, items in moves)
         if not veil.labels
         else (),
-        "items": diff_items(duck, task, limit=options.limit, veil=veil, show=options.show),
+        "items": diff_items(
+            duck, task, basis=options.basis[task], limit=options.limit, veil=veil, show=options.show
+        ),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,7 +146,7 @@ def _place(
 ) -> Path | None:
     """Return where the content of an event file lies, None where it is not here; what only git has is written to `fresh`."""
     if not file.path.endswith(DVC):
-        return file.place or _written(objects, file.id, fresh)
+        return file.place or _written(objects, file.id, fresh.with_suffix(Path(file.path).suffix))
     beside = file.place.with_suffix("") if file.place else None
     if beside is not None and beside.is_file():
         return beside
@@ -157,7 +158,17 @@ def _place(
     digest = next(iter(outs.values()), "")
     if digest and bring and store.find(digest) is None:
         bring(digest)
-    return store.find(digest)
+    found = store.find(digest)
+    return _named(found, fresh.with_suffix(PARQUET)) if found else None
+
+
+def _named(content: Path, place: Path) -> Path:
+    """Return the content under a name that tells its form; objects of the cache have none."""
+    try:
+        place.symlink_to(content.absolute())
+    except OSError:  # Windows without the right to make links
+        shutil.copyfile(content, place)
+    return place
 
 
 def _content(file: LabelFile, objects: ObjectReader) -> bytes | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from mlops_kit.labels.diff.model import ItemDiff, ItemKind, Why
+from mlops_kit.labels.diff.model import Basis, ItemDiff, ItemKind, Why
 from mlops_kit.labels.diff.reading import TABLE
 from mlops_kit.labels.diff.shown import Cells
 
@@ -34,11 +34,13 @@ class Veil:
     """Labels, which are free answers about persons."""
 
 
-def diff_items(duck: Duck, task: str, *, limit: int, veil: Veil, show: Show) -> tuple[ItemDiff, ...]:
+def diff_items(
+    duck: Duck, task: str, *, basis: Basis, limit: int, veil: Veil, show: Show
+) -> tuple[ItemDiff, ...]:
     """Return the first `limit` items of the table `label_pairs` that differ: changed ones, then lost ones, then new ones, each by name."""
     rows = duck.run(_ITEMS, [limit, task]).fetchall()
     shown = show(task, [row[1] for row in rows])
-    return tuple(_item(row, veil, shown.get(row[1], ())) for row in rows)
+    return tuple(_item(row, veil, basis, shown.get(row[1], ())) for row in rows)
 
 
 _ITEMS = f"""
@@ -55,7 +57,7 @@ _ITEMS = f"""
     FROM told LEFT JOIN fresh USING (item) ORDER BY rank, item"""
 
 
-def _item(row: tuple[Any, ...], veil: Veil, shown: Cells) -> ItemDiff:
+def _item(row: tuple[Any, ...], veil: Veil, basis: Basis, shown: Cells) -> ItemDiff:
     rank, item, old, new, old_how, how, old_votes, new_votes, who, batch, reason, *marks = row
     kinds: tuple[ItemKind, ...] = ("changed", "lost", "newly")
     return ItemDiff(
@@ -63,7 +65,7 @@ def _item(row: tuple[Any, ...], veil: Veil, shown: Cells) -> ItemDiff:
         kind=kinds[rank],
         old=_HIDDEN if veil.labels and old is not None else cut_text(old),
         new=_HIDDEN if veil.labels and new is not None else cut_text(new),
-        why=_why(old_how, how, bool(who), marks),
+        why=_why(old_how, how, marks) if who else _why_without(old_how, how, basis),
         annotators=tuple(who or ())[:MOST_NAMES],
         batch=batch or "",
         reason="" if veil.words else cut_text(reason) or "",
@@ -72,15 +74,18 @@ def _item(row: tuple[Any, ...], veil: Veil, shown: Cells) -> ItemDiff:
     )
 
 
-def _why(old_how: str | None, how: str | None, fresh: bool, marks: list[bool | None]) -> Why:
+def _why(old_how: str | None, how: str | None, marks: list[bool | None]) -> Why:
     gold, decided, withdrawn, gone = (bool(mark) for mark in marks)
-    if not fresh:
-        return "method" if old_how != how else "other items"
     if how == "gold" and (gold or old_how != "gold"):
         return "gold"
     if how == "adjudicated" and (decided or old_how != "adjudicated"):
         return "adjudicated"
     return "taken back" if withdrawn or gone else "votes"
+
+
+def _why_without(old_how: str | None, how: str | None, basis: Basis) -> Why:
+    """Return why an item has another label of which no event differs."""
+    return "settings" if basis == "votes" else "method" if old_how != how else "other items"
 
 
 def cut_text(text: Any) -> Any:

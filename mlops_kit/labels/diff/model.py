@@ -12,7 +12,7 @@ BatchState: TypeAlias = Literal[
 ]
 Basis: TypeAlias = Literal["consensus", "votes"]
 ItemKind: TypeAlias = Literal["newly", "changed", "lost"]
-Why: TypeAlias = Literal["gold", "adjudicated", "votes", "taken back", "method", "other items"]
+Why: TypeAlias = Literal["gold", "adjudicated", "votes", "taken back", "method", "settings", "other items"]
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,8 @@ class ItemDiff:
     """Label on the head side."""
     why: Why
     """`gold` or `adjudicated` (somebody decided it), `votes` (new votes on it), `taken back` (an answer was withdrawn), `method` (no new event: labels
-    are computed in another way), `other items` (no new event: what is known of annotators from other items)."""
+    are computed in another way), `settings` (no new event: labels.yaml counts other votes), `other items` (no new event: what is known of annotators
+    from other items)."""
     annotators: tuple[str, ...] = ()
     """Pseudonyms behind the events that are new."""
     batch: str = ""

@@ -2,47 +2,87 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from mlops_kit.artifacts.duck import literal
+from mlops_kit.artifacts.tables import EventFiles
+from mlops_kit.errors import BadDataError
 from mlops_kit.labels.diff.reading import TABLE
 
 if TYPE_CHECKING:
     from mlops_kit.artifacts.duck import Duck
+    from mlops_kit.spec.labels import Labelling
 
-SIDES: tuple[Literal["old", "new"], ...] = ("old", "new")
+SideName: TypeAlias = Literal["old", "new"]
+SIDES: tuple[SideName, ...] = ("old", "new")
 
 
-def count_votes(duck: Duck, side: Literal["old", "new"]) -> None:
-    """Make the table `votes_<side>`: at most one event for each task, item, role and, of votes, annotator.
+@dataclass(frozen=True)
+class SideEvents:
+    """The events of one side, as `labels/events/counting.py` reads them."""
 
-    Of events that others of the same annotator, or adjudications, replace, none counts; of several of one annotator the newest by
-    time and id does, as in `labels/events/counting.py`.
+    paths: tuple[Path, ...]
+    """All files of the side."""
+    labelling: Labelling | None
+    """Its labels/labels.yaml; None without one that can be used."""
+    broken: bool = False
+    """Whether there are lines that are no events, at which counting would stop."""
+
+
+def make_labels(duck: Duck) -> None:
+    """Make the empty tables `labels_old` and `labels_new` (task, item, label, how, votes)."""
+    for side in SIDES:
+        columns = "task VARCHAR, item VARCHAR, label VARCHAR, how VARCHAR, votes BIGINT"
+        duck.run(f"CREATE OR REPLACE TEMP TABLE labels_{side} ({columns})")
+
+
+def count_votes(duck: Duck, side: SideName, task: str, events: SideEvents) -> str:
+    """Make the table of the votes of `task` that count on a side, as the label stage counts them, and return its name.
+
+    Where labels.yaml does not have the task, or a line is no event, they are counted plainly: of events that others of the same annotator,
+    or adjudications, replace, none; of several of one annotator for an item the newest by time and id.
     """
+    name = f"votes_{side}"
+    if events.labelling and task in events.labelling.tasks and not events.broken:
+        from mlops_kit.labels.events.counting import counted_votes
+
+        try:
+            files = EventFiles(events.paths)
+            return counted_votes(
+                duck, files, task, events.labelling, table=f"counted_{side}", verify=False
+            ).table
+        except BadDataError:
+            pass  # an event that is none by other rules; `label check` and the label stage name it
     duck.run(f"""
-        CREATE OR REPLACE TEMP TABLE votes_{side} AS
-        WITH mine AS (SELECT * FROM {TABLE} WHERE in_{side}),
+        CREATE OR REPLACE TEMP TABLE {name} AS
+        WITH mine AS (SELECT * FROM {TABLE} WHERE in_{side} AND task = {literal(task)}),
         later AS (SELECT * FROM mine WHERE supersedes IS NOT NULL),
         live AS (
             SELECT * FROM mine WHERE NOT EXISTS (
-                SELECT 1 FROM later WHERE later.supersedes = mine.id AND later.task = mine.task AND later.item = mine.item
+                SELECT 1 FROM later WHERE later.supersedes = mine.id AND later.item = mine.item
                 AND (later.annotator = mine.annotator OR later.role = 'adjudication')))
-        SELECT * FROM live QUALIFY row_number() OVER (PARTITION BY task, item, role, annotator ORDER BY time DESC, id DESC) = 1""")
+        SELECT * REPLACE (nullif(value, 'null') AS value) FROM live
+        QUALIFY row_number() OVER (PARTITION BY item, role, annotator ORDER BY time DESC, id DESC) = 1""")
+    return name
 
 
-def decide_items(duck: Duck, side: Literal["old", "new"]) -> None:
-    """Make the table `labels_<side>` (task, item, label, how, votes) from `votes_<side>`.
+def decide_items(duck: Duck, side: SideName, task: str, votes: str) -> None:
+    """Add the labels of the items of `task` to `labels_<side>`, from the table `votes`.
 
     `how` is `gold`, `adjudicated` or `votes`; of several gold answers or adjudications the newest counts, of equally many votes the
     label that comes first as text.
     """
     duck.run(f"""
-        CREATE OR REPLACE TEMP TABLE labels_{side} AS
+        INSERT INTO labels_{side}
         WITH told AS (
-            SELECT task, item, role, text, count(*) AS votes, max((time, id)) AS newest FROM votes_{side} WHERE text IS NOT NULL GROUP BY ALL),
+            SELECT item, role, CAST(value AS JSON) ->> '$' AS label, count(*) AS votes, max((time, id)) AS newest
+            FROM {votes} WHERE value IS NOT NULL GROUP BY ALL),
         ranked AS (
-            SELECT *, sum(votes) FILTER (role = 'vote') OVER (PARTITION BY task, item) AS all_votes FROM told
-            QUALIFY row_number() OVER (PARTITION BY task, item ORDER BY {_RANK}, {_ORDER}, text) = 1)
-        SELECT task, item, text AS label, {_HOW} AS how, CAST(coalesce(all_votes, 0) AS BIGINT) AS votes FROM ranked""")
+            SELECT *, sum(votes) FILTER (role = 'vote') OVER (PARTITION BY item) AS all_votes FROM told
+            QUALIFY row_number() OVER (PARTITION BY item ORDER BY {_RANK}, {_ORDER}, label) = 1)
+        SELECT {literal(task)}, item, label, {_HOW}, CAST(coalesce(all_votes, 0) AS BIGINT) FROM ranked""")
 
 
 _RANK = "CASE role WHEN 'gold' THEN 0 WHEN 'adjudication' THEN 1 ELSE 2 END"
