@@ -18,8 +18,10 @@ from mlops_kit.data.columns import require_columns
 from mlops_kit.data.rules.expressions import check_expression
 from mlops_kit.data.rules.functions import exact_tables, frame_of, load_module, takes_arrow
 from mlops_kit.errors import BadDataError, SpecError
+from mlops_kit.labels.consensus.labelling import choose_question
 from mlops_kit.labels.events.model import LabelEvent, event_schema
 from mlops_kit.labels.items import item_sql
+from mlops_kit.labels.pool import pii_columns
 from mlops_kit.spec.names import LABELLING
 
 if TYPE_CHECKING:
@@ -105,18 +107,6 @@ def read_functions(path: str, question: str) -> tuple[LabelFunction, ...]:
     return tuple(mine)
 
 
-def question_of(labelling: Labelling, question: str | None) -> tuple[str, LabelTask]:
-    """Return name and task of `question`, of the only task without it. Raises SpecError when that is unknown or not clear."""
-    known = ", ".join(labelling.tasks)
-    if question is None and len(labelling.tasks) == 1:
-        question = next(iter(labelling.tasks))
-    if question is None:
-        raise SpecError(f"several tasks ({known})", where=LABELLING, fix="set `question` in params.yaml")
-    if question not in labelling.tasks:
-        raise SpecError(f"no task `{question}`", where=LABELLING, fix=f"one of: {known}")
-    return question, labelling.tasks[question]
-
-
 def vote_rows(
     rows: TableFiles,
     *,
@@ -130,13 +120,13 @@ def vote_rows(
     """Return the votes of the label functions in the file `path` on the items of a task, as label events with the columns of `event_schema`.
 
     Items are the `rows` for which the task's `where` holds; votes come by item, then function. A function that returns None votes not
-    at all. Raises SpecError for what `read_functions` and `question_of` say, BadDataError for an answer that the task does not have.
+    at all. Raises SpecError for what `read_functions` and `choose_question` say, BadDataError for an answer that the task does not have.
     """
-    name, asked = question_of(labelling, question)
+    name, asked = choose_question(labelling, question)
     functions = read_functions(path, name)
     kinds = rows.schema()
     require_columns(kinds, task.key, "rows to label")
-    hidden = frozenset(column for column, contract in schema.columns.items() if contract.pii)
+    hidden = pii_columns(schema) - set(asked.allow_pii)
     duck = open_duck()
     if asked.where:
         described = duck.run(f"DESCRIBE SELECT * FROM {rows.sql()}").fetchall()
@@ -178,7 +168,7 @@ def _vote(
                 event = LabelEvent(
                     item, question, value, function.name, NO_TIME, source="function", batch="votes", tool=TOOL
                 )
-                made.append(_event_row(event))
+                made.append(event_row(event))
     batch: pa.RecordBatch = pa.RecordBatch.from_pylist(made, event_schema())
     return batch
 
@@ -235,6 +225,7 @@ def _check_answer(value: Any, task: LabelTask, function: str, item: str) -> None
         )
 
 
-def _event_row(event: LabelEvent) -> dict[str, Any]:
+def event_row(event: LabelEvent) -> dict[str, Any]:
+    """Return an event as a row of `event_schema`, its value as JSON text."""
     value = json.dumps(event.value, ensure_ascii=False, allow_nan=False)
     return {"id": event.id, **vars(event), "value": value}

@@ -14,6 +14,7 @@ CATALOG: dict[str, str] = {
     "features.calendar": "mlops_kit.steps.data.features_calendar",
     "label.column": "mlops_kit.steps.labels.label_column",
     "label.functions": "mlops_kit.steps.labels.label_functions",
+    "label.combined": "mlops_kit.steps.labels.label_combined",
     "label.events": "mlops_kit.steps.labels.label_events",
     "split.group": "mlops_kit.steps.data.split_group",
     "split.hash": "mlops_kit.steps.data.split_hash",

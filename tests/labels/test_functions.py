@@ -111,7 +111,7 @@ def test_condition_that_looks_at_other_rows_is_refused(tmp_path: Path) -> None:
         votes(tmp_path, ROW, labels=LABELS.replace("delay IS NOT NULL", "row_number() OVER () > 1"))
 
 
-@pytest.mark.parametrize(("question", "said"), [("nothing", "no task `nothing`"), (None, "several tasks")])
+@pytest.mark.parametrize(("question", "said"), [("nothing", "no task `nothing`"), (None, "which question")])
 def test_task_that_is_not_clear_is_refused(tmp_path: Path, question: str | None, said: str) -> None:
     labels = LABELS + "  second: {type: number}\n"
     with pytest.raises(SpecError, match=said):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from mlops_kit.artifacts.duck import Duck, literal, open_duck, quoted
 from mlops_kit.data.columns import require_columns
-from mlops_kit.data.labelling import ColumnLabels, column_labels, mean_label
+from mlops_kit.data.labelling import DAY, ColumnLabels, column_labels, mean_label
 from mlops_kit.errors import BadDataError, SpecError
 from mlops_kit.labels.consensus.deciding import decide
 from mlops_kit.labels.consensus.model import ConsensusOptions, Decided
@@ -22,6 +22,8 @@ from mlops_kit.spec.model import Schema, Task
 if TYPE_CHECKING:
     from mlops_kit.artifacts.tables import EventFiles, RowStream, TableFiles
 
+_NO_LABEL = ("undecided", "not_yet")
+FunctionVotes: TypeAlias = Literal["fill", "vote"]
 COLUMNS = ("item", "value", "probability", "votes", "disagreement", "provenance")
 """Columns of `consensus` after the key."""
 
@@ -63,6 +65,8 @@ class LabelRules:
     """Class that is target 1."""
     consensus: ConsensusOptions = field(default_factory=ConsensusOptions)
     """How votes become one answer."""
+    functions: FunctionVotes = "fill"
+    """What votes of label functions are for: `fill` the items that nobody else answered, or `vote` beside people."""
     fallback: ColumnFallback = field(default_factory=ColumnFallback)
     """What labels the rows that people have not decided."""
 
@@ -75,8 +79,9 @@ def label_by_events(
     schema: Schema,
     labelling: Labelling,
     rules: LabelRules,
+    functions: TableFiles | None = None,
 ) -> LabelledByEvents:
-    """Label `rows` by the consensus of `events`, else by a column.
+    """Label `rows` by the consensus of `events` and of what label `functions` say, else by a column.
 
     Raises SpecError when the rules do not fit labels.yaml, BadDataError for events that cannot be read and when no row has a label.
     """
@@ -86,10 +91,13 @@ def label_by_events(
     require_columns(kinds, [*task.key, *filter(None, [task.time])], "cleaned data")
     duck = open_duck()
     items = items_query(rows, task.key, question, schema)
-    votes = counted_votes(duck, events, name, labelling, items=items)
-    decided = decide(votes, question, rules.consensus)
+    votes = counted_votes(duck, _together(events, functions), name, labelling, items=items)
+    decided = decide(_weighed(votes, rules.functions), question, rules.consensus)
+    if functions is not None:
+        _tell_functions(votes, decided)
     hidden = pii_columns(schema) - set(question.allow_pii)
-    joined = _Joined(duck, rows, task, decided, _fallback(duck, rows, task, rules.fallback))
+    ripe = _ripe(duck, rows, task, rules.fallback.known_after_days)
+    joined = _Joined(duck, rows, task, decided, _fallback(duck, rows, task, rules.fallback), ripe)
     joined.write(item_sql(task.key, kinds, hidden), target)
     labels = joined.labels()
     labelled, mean = mean_label(duck, labels, task)
@@ -131,6 +139,43 @@ def choose_question(labelling: Labelling, name: str | None) -> tuple[str, LabelT
     return name, labelling.tasks[name]
 
 
+def _together(events: EventFiles, functions: TableFiles | None) -> EventFiles:
+    """Return the files of events with those of function votes, which have the same columns."""
+    return events if functions is None else replace(events, paths=(*events.paths, *functions.paths))
+
+
+def _weighed(votes: Votes, functions: FunctionVotes) -> Votes:
+    """Return the votes that decide. A function's vote is computed, and has no time that says when it became known."""
+    filled = (
+        "source <> 'function' OR item NOT IN "
+        f"(SELECT item FROM {votes.table} WHERE source <> 'function' AND value IS NOT NULL)"
+    )
+    votes.duck.run(
+        f"""CREATE OR REPLACE TEMP TABLE weighed_votes AS
+        SELECT * REPLACE (CASE WHEN source <> 'function' THEN "time" END AS "time") FROM {votes.table}
+        WHERE {filled if functions == "fill" else "true"}"""
+    )
+    return replace(votes, table="weighed_votes")
+
+
+def _tell_functions(votes: Votes, decided: Decided) -> None:
+    """Say of items that nobody but functions answered that they are decided by functions, not by people."""
+    votes.duck.run(
+        f"""UPDATE {decided.table} SET provenance = 'functions' WHERE provenance NOT IN ('gold', 'adjudicated', 'undecided')
+        AND item NOT IN (SELECT item FROM {votes.table} WHERE source <> 'function' AND value IS NOT NULL)"""
+    )
+
+
+def _ripe(duck: Duck, rows: TableFiles, task: Task, days: float) -> str:
+    """Return SQL of whether a row is old enough that a function may label it, `days` before the newest, as the column does: labels in the
+    weeks that wait for theirs would leave nothing live."""
+    if not task.time:
+        return "true"
+    moment = f"epoch_us({quoted(task.time)})"
+    (newest,) = duck.run(f"SELECT max({moment}) FROM {rows.sql()}").fetchone() or (None,)
+    return f"coalesce({moment} + {int(days * DAY)} <= {newest or 0}, false)"
+
+
 def _fallback(duck: Duck, rows: TableFiles, task: Task, fallback: ColumnFallback) -> ColumnLabels | None:
     if fallback.column is None:
         return None
@@ -154,6 +199,8 @@ class _Joined:
     task: Task
     decided: Decided
     column: ColumnLabels | None
+    ripe: str
+    """SQL: whether what a program says of a row can be known by the newest time of all rows."""
 
     @property
     def _keys(self) -> str:
@@ -178,9 +225,9 @@ class _Joined:
             CASE WHEN {_PEOPLE} THEN timezone('UTC', last) ELSE machine_at END AS "mlops-kit known",
             value AS "mlops-kit value", probability AS "mlops-kit probability", coalesce(votes, 0) AS "mlops-kit votes",
             disagreement AS "mlops-kit disagreement",
-            CASE WHEN {_PEOPLE} OR machine IS NULL THEN provenance ELSE 'column' END AS "mlops-kit provenance"{soft}
+            CASE WHEN {_NOT_YET} AND machine IS NULL THEN 'not_yet' WHEN {_PEOPLE} OR machine IS NULL THEN provenance ELSE 'column' END AS "mlops-kit provenance"{soft}
             FROM (SELECT {self._keys}, {item} AS "mlops-kit name", CASE WHEN {known} THEN {value} END AS machine,
-                  CASE WHEN {known} THEN {when} END AS machine_at FROM {self.rows.sql()}) AS rows
+                  CASE WHEN {known} THEN {when} END AS machine_at, {self.ripe} AS ripe FROM {self.rows.sql()}) AS rows
             LEFT JOIN (SELECT *, {target} AS person FROM {self.decided.table}) AS decided ON decided.item = "mlops-kit name"
             WHERE decided.item IS NOT NULL OR machine IS NOT NULL
             ORDER BY ALL) TO {place} (FORMAT parquet, COMPRESSION snappy)"""
@@ -206,13 +253,14 @@ class _Joined:
         (unknown,) = self.duck.run(
             f'SELECT count(*) FROM {self.decided.table} WHERE item NOT IN (SELECT "mlops-kit item" FROM {self._file} WHERE "mlops-kit item" IS NOT NULL)'
         ).fetchone() or (0,)
-        people = sum(n for name, n in given.items() if name not in ("undecided", "column"))
+        people = sum(n for name, n in given.items() if name not in (*_NO_LABEL, "column", "functions"))
         return {
             "by_people": people,
-            **{f"by_{name}" if name != "undecided" else name: n for name, n in given.items()},
+            **{name if name in _NO_LABEL else f"by_{name}": n for name, n in given.items()},
             "unknown_items": unknown,
             **{name: float(n) for name, n in votes.counts.items()},
         }
 
 
-_PEOPLE = "(decided.item IS NOT NULL AND person IS NOT NULL)"
+_NOT_YET = "(coalesce(provenance, '') = 'functions' AND NOT ripe)"
+_PEOPLE = f"(decided.item IS NOT NULL AND person IS NOT NULL AND NOT {_NOT_YET})"

@@ -10,7 +10,16 @@ from mlops_kit.artifacts.duck import Duck
 
 Method: TypeAlias = Literal["latest", "majority", "weighted", "dawid_skene"]
 Provenance: TypeAlias = Literal[
-    "gold", "adjudicated", "latest", "majority", "weighted", "dawid_skene", "undecided", "column"
+    "gold",
+    "adjudicated",
+    "latest",
+    "majority",
+    "weighted",
+    "dawid_skene",
+    "undecided",
+    "column",
+    "functions",
+    "not_yet",
 ]
 
 

@@ -76,7 +76,7 @@ def label(
     """Label rows by what people say of them, else by a column."""
     options = ConsensusOptions(params.method, params.min_votes, params.min_probability, params.soft)
     fallback = ColumnFallback(params.column, params.at_least, params.equals, params.known_after_days)
-    rules = LabelRules(params.question, params.positive, options, fallback)
+    rules = LabelRules(params.question, params.positive, options, fallback=fallback)
     made = label_by_events(clean, events, task=task, schema=schema, labelling=labelling, rules=rules)
     return Labelled(*made)
 
