@@ -60,7 +60,6 @@ class Items:
         self._duck = open_duck()
         self._at = 0
         counted_votes(self._duck, events, source.name, source.labelling, verify=False)
-        self._duck.run("UPDATE counted_votes SET role = 'vote' WHERE role IS NULL")
         self.total = self._order()
         self.absent = len(self.strategies) - self.total if self.strategies else 0
 
