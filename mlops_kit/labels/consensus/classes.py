@@ -7,32 +7,27 @@ stands first in the task, for `json` to the first text.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mlops_kit.artifacts.duck import Duck
 from mlops_kit.errors import BadDataError
 from mlops_kit.labels.consensus.dawid_skene import Estimate, estimate
+from mlops_kit.labels.consensus.given import TERM, UNIT, give_votes, keep, known_answers
 from mlops_kit.labels.consensus.model import ConsensusOptions, Decided
 from mlops_kit.labels.events.counting import Votes
 from mlops_kit.spec.labels import LabelTask
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-UNIT = 1_000_000
-"""Weight of a vote of trust 1; trust counts in millionths."""
 MOST_ANSWERS = 1 << 20
 MOST_SOFT = 1000
 MOST_CELLS = 100_000_000
-_TERM = 1_000_000_000_000
-"""Terms of the entropy are added as whole trillionths: sums of floats depend on their order, and that on threads."""
 
 
 def decide_classes(votes: Votes, task: LabelTask, options: ConsensusOptions) -> Decided:
     """Decide questions of type `class` and `json`. Raises BadDataError for estimates of more classes than fit."""
     duck = votes.duck
     answers = answer_table(votes, task)
-    outside = code_votes(votes, options)
+    give_votes(votes, options)
+    outside = code_votes(duck)
     know_classes(votes)
     tally(duck, answers, latest=options.method == "latest")
     told: dict[str, float] = {"votes_outside_task": outside} if outside else {}
@@ -40,13 +35,13 @@ def decide_classes(votes: Votes, task: LabelTask, options: ConsensusOptions) -> 
     if soft and answers > MOST_SOFT:
         raise BadDataError(f"{answers} different answers are too many for soft labels", fix="soft: false")
     if options.method == "dawid_skene":
-        told |= _estimate(votes, answers, soft)
+        told |= _estimate(duck, answers, soft)
     else:
         _by_weight(duck, soft)
     extra = "".join(f", {name}" for name in soft)
     duck.run(
         f"CREATE OR REPLACE TEMP TABLE decided AS SELECT item, answers.answer AS value, probability, votes, disagreement, "
-        f"'{options.method}' AS provenance, last{extra} FROM chosen JOIN answers USING (code)"
+        f"last{extra} FROM chosen LEFT JOIN answers USING (code)"
     )
     return Decided(duck, "decided", soft, told)
 
@@ -73,17 +68,15 @@ def answer_table(votes: Votes, task: LabelTask) -> int:
     return len(answers)
 
 
-def code_votes(votes: Votes, options: ConsensusOptions) -> int:
-    """Make the table `coded` of the votes that have an answer: `item`, `annotator`, `code`, `weight`, `time`, `id`. Return how many are no answer
-    of the task (any more)."""
-    weight = f"CAST(round(trust * {UNIT}) AS BIGINT)" if options.method == "weighted" else f"{UNIT}::BIGINT"
-    votes.duck.run(
-        f'CREATE OR REPLACE TEMP TABLE coded AS SELECT item, annotator, code, {weight} AS weight, "time", id '
-        f"FROM {votes.table} LEFT JOIN spelling ON spelling.text = value WHERE coalesce(role, 'vote') = 'vote' AND value IS NOT NULL"
+def code_votes(duck: Duck) -> int:
+    """Make the table `coded` of the `given` votes that have an answer: `item`, `annotator`, `code`, `weight`, `time`, `id`. Return how
+    many are no answer of the task (any more)."""
+    duck.run(
+        "CREATE OR REPLACE TEMP TABLE coded AS SELECT given.* EXCLUDE (value), code FROM given LEFT JOIN spelling ON spelling.text = value"
     )
-    (outside,) = votes.duck.run("SELECT count(*) - count(code) FROM coded").fetchone() or (0,)
+    (outside,) = duck.run("SELECT count(*) - count(code) FROM coded").fetchone() or (0,)
     if outside:
-        votes.duck.run("DELETE FROM coded WHERE code IS NULL")
+        duck.run("DELETE FROM coded WHERE code IS NULL")
     return int(outside)
 
 
@@ -96,9 +89,9 @@ def tally(duck: Duck, answers: int, *, latest: bool = False) -> None:
     )
     best = f"max(weight * {MOST_ANSWERS} + {MOST_ANSWERS - 1} - code)"
     share = f"(weight / {UNIT})"
-    term = f"CASE WHEN weight > 0 THEN CAST(round({share} * ln({share}) * {_TERM}) AS HUGEINT) ELSE 0 END"
+    term = f"CASE WHEN weight > 0 THEN CAST(round({share} * ln({share}) * {TERM}) AS HUGEINT) ELSE 0 END"
     duck.run(
-        f"CREATE OR REPLACE TEMP TABLE counted AS SELECT item, CAST(votes AS BIGINT) AS votes, total, {MOST_ANSWERS - 1} - best % {MOST_ANSWERS} AS code, "
+        f"CREATE OR REPLACE TEMP TABLE counted AS SELECT item, CAST(votes AS BIGINT) AS votes, total, CASE WHEN total > 0 THEN {MOST_ANSWERS - 1} - best % {MOST_ANSWERS} END AS code, "
         f"{_entropy(answers)} AS disagreement, last FROM (SELECT item, sum(votes) AS votes, sum(weight) AS total, {best} AS best, "
         f"sum({term}) AS terms, max(last) AS last, count(*) AS different FROM tallied GROUP BY item)"
     )
@@ -114,7 +107,7 @@ def _entropy(answers: int) -> str:
     whole = f"(total / {UNIT})"
     return (
         f"CASE WHEN different = 1 OR total = 0 THEN 0.0 ELSE "
-        f"round(greatest(0.0, least(1.0, (ln({whole}) - CAST(terms AS DOUBLE) / {_TERM} / {whole}) / ln({max(2, answers)}))), 9) END"
+        f"round(greatest(0.0, least(1.0, (ln({whole}) - CAST(terms AS DOUBLE) / {TERM} / {whole}) / ln({max(2, answers)}))), 9) END"
     )
 
 
@@ -132,13 +125,12 @@ def _by_weight(duck: Duck, soft: tuple[str, ...]) -> None:
     )
 
 
-def _estimate(votes: Votes, answers: int, soft: tuple[str, ...]) -> dict[str, float]:
+def _estimate(duck: Duck, answers: int, soft: tuple[str, ...]) -> dict[str, float]:
     """Make the table `chosen` by the estimator of Dawid and Skene; items with a known answer teach it how good annotators are."""
     import numpy as np
     import pyarrow as pa
 
-    duck = votes.duck
-    made = number_votes(votes, answers)
+    made = number_votes(duck, answers)
     best = np.round(made.probabilities, 12).argmax(axis=1)  # equal up to rounding is a tie
     columns: dict[str, Any] = {
         "n": np.arange(len(best)),
@@ -155,21 +147,11 @@ def _estimate(votes: Votes, answers: int, soft: tuple[str, ...]) -> dict[str, fl
     return {"rounds": made.rounds, "converged": float(made.converged)}
 
 
-def number_votes(votes: Votes, answers: int) -> Estimate:
+def number_votes(duck: Duck, answers: int) -> Estimate:
     """Number items and annotators by name, and estimate."""
     import numpy as np
 
-    duck = votes.duck
-    duck.run(
-        "CREATE OR REPLACE TEMP TABLE numbered AS SELECT item, row_number() OVER (ORDER BY item) - 1 AS n FROM (SELECT DISTINCT item FROM coded)"
-    )
-    duck.run(
-        "CREATE OR REPLACE TEMP TABLE people AS SELECT annotator, row_number() OVER (ORDER BY annotator) - 1 AS a FROM (SELECT DISTINCT annotator FROM coded)"
-    )
-    items, people = (
-        int((duck.run(f"SELECT count(*) FROM {name}").fetchone() or (0,))[0])
-        for name in ("numbered", "people")
-    )
+    items, people = number_names(duck)
     if max(people * answers * answers, items * answers) > MOST_CELLS:
         raise BadDataError(
             f"{items} items and {people} annotators with {answers} answers are too many for `dawid_skene`",
@@ -184,27 +166,25 @@ def number_votes(votes: Votes, answers: int) -> Estimate:
     return estimate(given["n"], given["a"], given["code"], sizes=(items, people, answers), known=known)
 
 
-def known_answers(votes: Votes) -> str:
-    """Return SQL of the answers that decide an item, adjudicated or gold, the newest by (time, id): `item`, `value`, `role`, `last`."""
-    return (
-        f'SELECT item, max_by(value, ("time", id)) AS value, max_by(role, ("time", id)) AS role, max("time") AS last '
-        f"FROM {votes.table} WHERE role <> 'vote' AND value IS NOT NULL GROUP BY item"
-    )
+def number_names(duck: Duck) -> tuple[int, int]:
+    """Make the tables `numbered` (item, n) and `people` (annotator, a) of `coded`, numbered by name; return how many there are."""
+    counts = []
+    for table, column, number in (("numbered", "item", "n"), ("people", "annotator", "a")):
+        duck.run(
+            f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT {column}, row_number() OVER (ORDER BY {column}) - 1 AS {number} "
+            f"FROM (SELECT DISTINCT {column} FROM coded)"
+        )
+        (count,) = duck.run(f"SELECT count(*) FROM {table}").fetchone() or (0,)
+        counts.append(int(count))
+    return counts[0], counts[1]
 
 
 def know_classes(votes: Votes) -> None:
-    """Make the table `known` of the items that are known for certain: `item`, `value`, `role`, `last`, `code`."""
+    """Make the table `known` of the items that are known for certain: `item`, `value`, `role`, `last`, `code`, and the list `codes` of it."""
     votes.duck.run(
-        "CREATE OR REPLACE TEMP TABLE known AS SELECT item, answer AS value, role, last, code "
+        "CREATE OR REPLACE TEMP TABLE known AS SELECT item, answer AS value, role, last, code, [code] AS codes "
         f"FROM ({known_answers(votes)}) AS given JOIN spelling ON spelling.text = given.value JOIN answers USING (code)"
     )
-
-
-def keep(duck: Duck, name: str, table: pa.Table) -> None:
-    """Make `table` a table of the database."""
-    duck.connection.register(f"{name}_arrow", table)
-    duck.run(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM {name}_arrow")
-    duck.connection.unregister(f"{name}_arrow")
 
 
 def _meant(text: str, task: LabelTask) -> str | None:

@@ -28,8 +28,8 @@ class ConsensusOptions:
     """How votes become one answer."""
 
     method: Method = "majority"
-    """`latest`: the newest vote; `majority`: what most say, the median of numbers; `weighted`: the same with the annotators' `trust` of
-    labels/labels.yaml; `dawid_skene`: what is most probable under the error rates that the votes tell of each annotator."""
+    """`latest`: the newest vote; `majority`: what most say, the median of numbers; `weighted`: what most trust says, by the annotators' `trust` of
+    labels/labels.yaml, the weighted mean of numbers; `dawid_skene`: what is most probable under the error rates that the votes tell of each annotator."""
     min_votes: int = 1
     """Votes that an item needs."""
     min_probability: float = 0.0
@@ -47,7 +47,7 @@ class Decided:
     table: str
     """Name of the table, to stand after FROM: `item`, `value` (the class itself for questions of type `class`, JSON text for the others; NULL
     where undecided), `probability` (of that value; NULL where a method gives none), `votes`, `disagreement` (0 when all agree, 1 when they are
-    spread evenly), `provenance`, `last` (TIMESTAMP of the newest of the answers), and the columns of `soft`. One row for each item, no order."""
+    spread evenly), `last` (TIMESTAMP of the newest of the answers), `provenance` (from `decide` alone), and the columns of `soft`. One row for each item, no order."""
     soft: tuple[str, ...] = ()
     """Columns with the probabilities of the classes, in the order of the classes."""
     told: Mapping[str, float] = field(default_factory=dict)
