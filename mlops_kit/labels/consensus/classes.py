@@ -12,7 +12,7 @@ from typing import Any
 from mlops_kit.artifacts.duck import Duck
 from mlops_kit.errors import BadDataError
 from mlops_kit.labels.consensus.dawid_skene import Estimate, estimate
-from mlops_kit.labels.consensus.given import TERM, UNIT, give_votes, keep, known_answers
+from mlops_kit.labels.consensus.given import NEWEST, TERM, UNIT, give_votes, keep, known_answers
 from mlops_kit.labels.consensus.model import ConsensusOptions, Decided
 from mlops_kit.labels.events.counting import Votes
 from mlops_kit.spec.labels import LabelTask
@@ -98,7 +98,7 @@ def tally(duck: Duck, answers: int, *, latest: bool = False) -> None:
     if latest:
         duck.run(
             "CREATE OR REPLACE TEMP TABLE counted AS SELECT counted.* REPLACE (newest.code AS code) FROM counted JOIN "
-            '(SELECT item, max_by(code, ("time", id)) AS code FROM coded GROUP BY item) AS newest USING (item)'
+            f"(SELECT item, max_by(code, {NEWEST}) AS code FROM coded GROUP BY item) AS newest USING (item)"
         )
 
 

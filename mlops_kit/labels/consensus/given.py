@@ -11,6 +11,8 @@ from mlops_kit.labels.events.counting import Votes
 if TYPE_CHECKING:
     import pyarrow as pa
 
+NEWEST = """(coalesce("time", TIMESTAMP '1970-01-01'), id)"""
+"""SQL of what says which vote is the newest; one that a function computed has no time, and is older than all others."""
 UNIT = 1_000_000
 """Weight of a vote of trust 1; trust counts in millionths, because sums of whole numbers do not depend on their order."""
 TERM = 1_000_000_000_000
@@ -39,7 +41,7 @@ def take_newest(duck: Duck, table: str) -> None:
     duck.run(
         f"""CREATE OR REPLACE TEMP TABLE {table} AS SELECT old.* REPLACE (newest.value AS value, newest.share AS probability) FROM {table} AS old JOIN (
         SELECT item, any_value(one) AS value, count(*) FILTER (given.value = one) / count(*) AS share
-        FROM given JOIN (SELECT item, max_by(value, ("time", id)) AS one FROM given GROUP BY item) USING (item) GROUP BY item) AS newest USING (item)"""
+        FROM given JOIN (SELECT item, max_by(value, {NEWEST}) AS one FROM given GROUP BY item) USING (item) GROUP BY item) AS newest USING (item)"""
     )
 
 

@@ -10,6 +10,7 @@ from mlops_kit.artifacts.duck import Duck, literal, open_duck, quoted
 from mlops_kit.data.columns import require_columns
 from mlops_kit.data.labelling import DAY, ColumnLabels, column_labels, mean_label
 from mlops_kit.errors import BadDataError, SpecError
+from mlops_kit.labels.agreement.quality import Quality, quality
 from mlops_kit.labels.consensus.deciding import decide
 from mlops_kit.labels.consensus.model import ConsensusOptions, Decided
 from mlops_kit.labels.consensus.targets import target_sql
@@ -116,7 +117,23 @@ def label_by_events(
         (column, f"p_{question.classes[n] if question.classes else n}")
         for n, column in enumerate(decided.soft)
     ]
-    return LabelledByEvents(duck.stream(labels), joined.consensus(soft), numbers, {"question": name})
+    told = _quality(votes, decided, labelling, name, question, items)
+    return LabelledByEvents(
+        duck.stream(labels), joined.consensus(soft), {**told.metrics, **numbers}, told.document
+    )
+
+
+def _quality(
+    votes: Votes, decided: Decided, labelling: Labelling, name: str, question: LabelTask, items: str
+) -> Quality:
+    """Return agreement, coverage and the like of all votes, those of functions too."""
+    duck = votes.duck
+    (count,) = duck.run(f"SELECT count(DISTINCT item) FROM {items}").fetchone() or (0,)
+    value = "CAST(to_json(value) AS VARCHAR)" if question.type == "class" else "value"
+    labels = f"(SELECT item, {value} AS value FROM {decided.table} WHERE value IS NOT NULL)"
+    return quality(
+        duck, votes.table, task=name, labelling=labelling, items=count, consensus=labels, counts=votes.counts
+    )
 
 
 def choose_question(labelling: Labelling, name: str | None) -> tuple[str, LabelTask]:
@@ -146,12 +163,14 @@ def _together(events: EventFiles, functions: TableFiles | None) -> EventFiles:
 
 def _weighed(votes: Votes, functions: FunctionVotes) -> Votes:
     """Return the votes that decide. A function's vote is computed, and has no time that says when it became known."""
+    if votes.duck.run(f"SELECT 1 FROM {votes.table} WHERE source = 'function' LIMIT 1").fetchone() is None:
+        return votes
     filled = (
         "source <> 'function' OR item NOT IN "
         f"(SELECT item FROM {votes.table} WHERE source <> 'function' AND value IS NOT NULL)"
     )
     votes.duck.run(
-        f"""CREATE OR REPLACE TEMP TABLE weighed_votes AS
+        f"""CREATE OR REPLACE TEMP VIEW weighed_votes AS
         SELECT * REPLACE (CASE WHEN source <> 'function' THEN "time" END AS "time") FROM {votes.table}
         WHERE {filled if functions == "fill" else "true"}"""
     )

@@ -8,7 +8,7 @@ from typing import Any
 from mlops_kit.artifacts.duck import Duck
 from mlops_kit.labels.consensus.classes import number_names
 from mlops_kit.labels.consensus.dawid_skene import estimate
-from mlops_kit.labels.consensus.given import binary_entropy, give_votes, keep, known_answers
+from mlops_kit.labels.consensus.given import NEWEST, binary_entropy, give_votes, keep, known_answers
 from mlops_kit.labels.consensus.model import ConsensusOptions, Decided
 from mlops_kit.labels.events.counting import Votes
 from mlops_kit.spec.labels import LabelTask
@@ -74,7 +74,7 @@ def _spell(votes: Votes, task: LabelTask) -> int:
 
 def _whole(duck: Duck) -> None:
     duck.run(
-        'CREATE OR REPLACE TEMP TABLE whole AS SELECT item, CAST(sum(weight) AS BIGINT) AS total, count(*) AS votes, max("time") AS last, '
+        'CREATE OR REPLACE TEMP TABLE whole AS SELECT item, CAST(sum(weight) AS BIGINT) AS total, count(*) AS votes, max("time") AS last '
         "FROM coded GROUP BY item"
     )
 
@@ -105,9 +105,9 @@ def _decide(duck: Duck, certainty: str, classes: int, *, soft: bool) -> None:
 
 def _take_newest(duck: Duck) -> None:
     duck.run(
-        """CREATE OR REPLACE TEMP TABLE decided AS SELECT decided.* REPLACE (newest.value AS value, newest.share AS probability) FROM decided JOIN (
+        f"""CREATE OR REPLACE TEMP TABLE decided AS SELECT decided.* REPLACE (newest.value AS value, newest.share AS probability) FROM decided JOIN (
         SELECT item, any_value(one) AS value, count(*) FILTER (answer = one) / count(*) AS share
-        FROM coded JOIN (SELECT item, max_by(answer, ("time", id)) AS one FROM coded GROUP BY item) USING (item) GROUP BY item) AS newest USING (item)"""
+        FROM coded JOIN (SELECT item, max_by(answer, {NEWEST}) AS one FROM coded GROUP BY item) USING (item) GROUP BY item) AS newest USING (item)"""
     )
 
 
