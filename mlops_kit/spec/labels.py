@@ -66,6 +66,8 @@ class LabelTask:
     """What the annotator is asked, in one sentence."""
     classes: tuple[str, ...] = ()
     """The answers of `class` and `classes`, and the kinds of spans and boxes."""
+    ordered: bool = False
+    """Whether `classes` of a task `class` are in order, so that nearer answers agree more (ordinal alpha, weighted kappa)."""
     shortcuts: Mapping[str, str] = field(default_factory=dict)
     """Class -> key on the keyboard; the digits in the order of `classes` by default."""
     min: float | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from mlops_kit.labels.agreement.interval import Estimate, Summed, estimate
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 Level: TypeAlias = Literal["nominal", "ordinal", "interval"]
+MOST_SETS = 300
 _CELLS = 60_000_000
 
 
@@ -35,6 +37,32 @@ def krippendorff_alpha(
         return estimate(_interval(tallies, numbers))
     sums = _nominal if level == "nominal" else _ordinal
     return estimate(sums(tallies)) if _fits(tallies, level) else _value_alone(tallies)
+
+
+def alpha_of_sets(tallies: Tallies, sets: Sequence[frozenset[str]]) -> Estimate | None:
+    """Return Krippendorff's alpha of answers that are sets: the distance of two is Jaccard's, the share of their union that they do not share,
+    and that of two empty ones 0. `sets` has what each number stands for; None for more than 300 different ones, and as for krippendorff_alpha."""
+    import numpy as np
+
+    if not tallies.rows.size or len(sets) > MOST_SETS:
+        return None
+    apart = np.array([[_jaccard(one, other) for other in sets] for one in sets])
+    counts = np.zeros((tallies.items.size, tallies.categories))
+    counts[tallies.rows, tallies.values] = tallies.counts
+    observed = np.einsum("rc,ck,rk->r", counts, apart, counts) / (tallies.votes - 1)
+    rows = np.concatenate([observed[:, None], counts], axis=1)
+
+    def figure(totals: Array) -> Any:
+        values = totals[..., 1:]
+        # No linear algebra here: the order in which it adds depends on the machine.
+        chance = (np.einsum("...c,ck->...k", values, apart) * values).sum(axis=-1)
+        return _chance_corrected(totals[..., 0], chance / (values.sum(axis=-1) - 1))
+
+    return estimate(Summed(rows, tallies.items, figure, exact=False))
+
+
+def _jaccard(one: frozenset[str], other: frozenset[str]) -> float:
+    return 1 - len(one & other) / len(one | other) if one | other else 0.0
 
 
 def fleiss_kappa(tallies: Tallies) -> Estimate | None:

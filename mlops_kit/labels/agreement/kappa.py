@@ -27,6 +27,8 @@ class PairAgreement:
     """Pseudonym."""
     second: str
     """Pseudonym; the later one by name."""
+    items: int
+    """Items that both answered."""
     agreed: int
     """Items with the same answer of both."""
     kappa: Estimate | None
@@ -59,43 +61,47 @@ def cohen_kappa(table: Array, weights: Weights = "none") -> Estimate | None:
     return normal(value, float((table * influence**2).sum()) / count**2, count)
 
 
-def pairwise_kappa(ratings: Ratings, weights: Weights = "none") -> PairsAgreement:
-    """Return Cohen's kappa of the pairs of annotators with most items in common, and the mean of all these.
+def pairwise_kappa(ratings: Ratings, by: Weights = "none") -> PairsAgreement:
+    """Return Cohen's kappa, weighted `by` distance or not, of the pairs of annotators with most items in common, and the mean of all these.
 
     The interval of the mean is of the delta method over items, so that an item that several pairs answered counts once.
     """
     import numpy as np
 
     items, pair, first, second = _pair_answers(ratings)
-    places, counts = np.unique(pair, return_counts=True)
+    weights = ratings.weights[items]
+    places, entry, entries = np.unique(pair, return_inverse=True, return_counts=True)
+    counts = np.bincount(entry, weights=weights, minlength=places.size).astype(np.int64)
     enough = np.flatnonzero(counts >= FEWEST_ITEMS)
     chosen = enough[np.lexsort((places[enough], -counts[enough]))][:MOST_PAIRS]
-    order = np.argsort(pair, kind="stable")
-    ends = np.cumsum(counts)
+    order = np.argsort(entry, kind="stable")
+    ends = np.cumsum(entries)
     found: list[PairAgreement] = []
     parts: list[tuple[Array, Array]] = []
     for place in chosen:
-        own = order[ends[place] - counts[place] : ends[place]]
-        table, cells = _table(first[own], second[own], whole=weights != "none")
+        own = order[ends[place] - entries[place] : ends[place]]
+        table, cells = _table(first[own], second[own], weights[own], whole=by != "none")
         a, b = divmod(int(places[place]), len(ratings.names))
-        kappa = cohen_kappa(table, weights)
-        found.append(PairAgreement(ratings.names[a], ratings.names[b], int(np.trace(table)), kappa))
-        told = _with_influence(table, weights) if kappa else None
+        kappa = cohen_kappa(table, by)
+        agreed = int(np.trace(table))
+        found.append(PairAgreement(ratings.names[a], ratings.names[b], int(counts[place]), agreed, kappa))
+        told = _with_influence(table, by) if kappa else None
         if told:
             parts.append((items[own], told[1].reshape(-1)[cells] / counts[place]))
-    return PairsAgreement(_mean(found, parts), tuple(found), len(places))
+    return PairsAgreement(_mean(found, parts, ratings.weights), tuple(found), len(places))
 
 
-def _mean(found: list[PairAgreement], parts: list[tuple[Array, Array]]) -> Estimate | None:
+def _mean(found: list[PairAgreement], parts: list[tuple[Array, Array]], weights: Array) -> Estimate | None:
     import numpy as np
 
     kappas = [one.kappa.value for one in found if one.kappa]
     if not kappas:
         return None
-    items = np.concatenate([one for one, _ in parts])
-    _, places = np.unique(items, return_inverse=True)
-    influences = np.bincount(places, weights=np.concatenate([one for _, one in parts])) / len(kappas)
-    return normal(math.fsum(kappas) / len(kappas), math.fsum(influences**2), influences.size)
+    owners, places = np.unique(np.concatenate([items for items, _ in parts]), return_inverse=True)
+    influences = np.bincount(places, weights=np.concatenate([each for _, each in parts])) / len(kappas)
+    weights = weights[owners]
+    variance = math.fsum(influences**2 * weights)
+    return normal(math.fsum(kappas) / len(kappas), variance, int(weights.sum()))
 
 
 def _with_influence(table: Array, weights: Weights) -> tuple[float, Array] | None:
@@ -116,7 +122,7 @@ def _with_influence(table: Array, weights: Weights) -> tuple[float, Array] | Non
     return value, ((agree - observed) - (1 - value) * by_chance) / (1 - expected)
 
 
-def _table(first: Array, second: Array, *, whole: bool) -> tuple[Array, Array]:
+def _table(first: Array, second: Array, weights: Array, *, whole: bool) -> tuple[Array, Array]:
     """Return the table of two columns of values, and for each entry the place of its cell; of the values that occur alone unless `whole`."""
     import numpy as np
 
@@ -127,7 +133,8 @@ def _table(first: Array, second: Array, *, whole: bool) -> tuple[Array, Array]:
         kept, codes = np.unique(both, return_inverse=True)
         size = kept.size
     cells = codes[: first.size] * size + codes[first.size :]
-    return np.bincount(cells, minlength=size * size).reshape(size, size), cells
+    table = np.bincount(cells, weights=weights, minlength=size * size).astype(np.int64)
+    return table.reshape(size, size), cells
 
 
 def _pair_answers(ratings: Ratings) -> tuple[Array, Array, Array, Array]:

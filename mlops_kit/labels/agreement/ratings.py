@@ -16,10 +16,10 @@ _PACKED = 2**62
 
 @dataclass(frozen=True, eq=False)
 class Ratings:
-    """Votes, one entry each; no annotator has two for one item."""
+    """Votes, one entry each; no annotator has two for one item. Items that the same annotators answered alike may be one, with a weight."""
 
     items: Array
-    """Number of the item, from 0 without gaps."""
+    """Number of the item: place in `weights`."""
     annotators: Array
     """Number of the annotator: place in `names`."""
     values: Array
@@ -28,11 +28,13 @@ class Ratings:
     """Pseudonyms, in order."""
     categories: tuple[str, ...]
     """Values as JSON text; in the order of the task's classes, or by text."""
+    weights: Array
+    """For each item how many items are like it."""
 
     @cached_property
     def tallies(self) -> Tallies:
         """How often each item was given each value."""
-        return tally(self.items, self.values, len(self.categories))
+        return tally(self.items, self.values, len(self.categories), self.weights)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,26 +68,20 @@ class Tallies:
         return np.add.reduceat(of_entries, starts)
 
 
-def tally(items: Array, values: Array, categories: int) -> Tallies:
-    """Count the `values` (numbers below `categories`) of each of the `items` (any whole numbers) with two votes or more."""
+def tally(items: Array, values: Array, categories: int, weights: Array | None = None) -> Tallies:
+    """Count the `values` (numbers below `categories`) of each of the `items` (whole numbers from 0) with two votes or more; `weights` says
+    how many items are like each, one if it is None."""
     import numpy as np
 
-    entries, counts = np.unique(_dense(items) * categories + values, return_counts=True)
+    entries, counts = np.unique(items * categories + values, return_counts=True)
     owners, given = np.divmod(entries, max(1, categories))
     votes = np.bincount(owners, weights=counts).astype(np.int64)  # whole numbers below 2**53: exact
     paired = votes[owners] >= 2
     owners, given, counts = owners[paired], given[paired], counts[paired]
     kept, rows = np.unique(owners, return_inverse=True)
-    whole = Tallies(rows, given, counts, np.ones(kept.size, np.int64), categories)
+    like = np.ones(kept.size, np.int64) if weights is None else weights[kept]
+    whole = Tallies(rows, given, counts, like, categories)
     return _merged(whole)
-
-
-def _dense(items: Array) -> Array:
-    import numpy as np
-
-    if items.size and items.min() >= 0 and items.max() < 4 * items.size:
-        return items.astype(np.int64)
-    return np.unique(items, return_inverse=True)[1].astype(np.int64)
 
 
 def _merged(whole: Tallies) -> Tallies:
@@ -103,6 +99,5 @@ def _merged(whole: Tallies) -> Tallies:
     entry_place = place[whole.rows]
     chosen = np.flatnonzero(entry_place >= 0)
     chosen = chosen[np.argsort(entry_place[chosen], kind="stable")]
-    return Tallies(
-        entry_place[chosen], whole.values[chosen], whole.counts[chosen], np.bincount(rows), whole.categories
-    )
+    items = np.bincount(rows, weights=whole.items).astype(np.int64)
+    return Tallies(entry_place[chosen], whole.values[chosen], whole.counts[chosen], items, whole.categories)

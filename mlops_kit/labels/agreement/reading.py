@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlops_kit.artifacts.duck import Duck, literal
 from mlops_kit.labels.agreement.ratings import Ratings
+from mlops_kit.spec.labels import LabelType
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,49 +17,85 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 PEOPLE = ("person", "vendor")
+ANSWERS = "agreement_answers"
+
+
+def make_answers(duck: Duck, votes: str, kind: LabelType, view: str = ANSWERS) -> str:
+    """Make the view `view` of the votes in the table `votes`, and return its name: the same columns, and equal values as equal texts.
+
+    A list of classes is put in order, a number is written as DuckDB writes a DOUBLE; other values are as they came.
+    """
+    forms = {
+        "classes": "list_sort(from_json(value, '[\"VARCHAR\"]'))::JSON::VARCHAR",
+        "number": "CAST(TRY_CAST(value AS DOUBLE) AS VARCHAR)",
+    }
+    form = forms.get(kind, "CAST(value AS VARCHAR)")
+    duck.run(f"CREATE OR REPLACE TEMP VIEW {view} AS SELECT * REPLACE ({form} AS value) FROM {votes}")
+    return view
 
 
 def told_votes(votes: str, sources: Sequence[str] = ()) -> str:
     """Return a query in parentheses of the rows of `votes` that are votes with a value: no adjudication, no gold, no abstention; of these
     `sources` alone if any are given."""
-    of = f" AND source IN ({', '.join(map(literal, sources))})" if sources else ""
-    return f"(SELECT * FROM {votes} WHERE role = 'vote' AND value IS NOT NULL{of})"
+    return f"(SELECT * FROM {votes} WHERE role = 'vote' AND value IS NOT NULL{of_sources(sources)})"
 
 
-def read_ratings(
-    duck: Duck, votes: str, *, classes: Sequence[str] = (), sources: Sequence[str] = (), fewest: int = 2
-) -> Ratings:
-    """Read the votes of items that have `fewest` or more, from the table or query `votes` (`labels/events/counting.py` has its columns).
+def of_sources(sources: Sequence[str]) -> str:
+    """Return SQL that keeps the rows of these sources; of all if none are given."""
+    return f" AND source IN ({', '.join(map(literal, sources))})" if sources else ""
 
-    Values that are `classes` come in their order, others after them by their text. The order of items is none.
+
+@dataclass(frozen=True, eq=False)
+class Patterns:
+    """All items that people answered; those that were answered alike are one."""
+
+    ratings: Ratings
+    """Their votes."""
+    decided: Array
+    """For each item of `ratings` whether gold or an adjudication decides it."""
+    truth: Array
+    """For each item of `ratings` the number of the true value; -1 where none is known, or none of the values that were voted for."""
+    gold: Array
+    """For each item of `ratings` whether that is gold."""
+
+
+def read_patterns(duck: Duck, answers: str, classes: Sequence[str] = ()) -> Patterns:
+    """Read what people and vendors answered from the view `answers` (make_answers), and what is true from `agreement_truth` (make_truth).
+
+    Values that are `classes` come in their order, others after them by their text. The order of items is that of their answers.
     """
-    import numpy as np
-
-    told = told_votes(votes, sources)
+    told = told_votes(answers, PEOPLE)
     names = [
         name for (name,) in duck.run(f"SELECT DISTINCT annotator FROM {told} ORDER BY annotator").fetchall()
     ]
-    texts = [
-        text
-        for (text,) in duck.run(
-            f"SELECT DISTINCT CAST(value AS VARCHAR) AS v FROM {told} ORDER BY v"
-        ).fetchall()
-    ]
+    texts = [text for (text,) in duck.run(f"SELECT DISTINCT value FROM {told} ORDER BY value").fetchall()]
     categories = ordered(texts, classes)
     _number_names(duck, "agreement_names", names)
     _number_names(duck, "agreement_values", categories)
-    packed = duck.run(
-        f"SELECT list(n.number * {max(1, len(categories))} + v.number) FROM {told} AS told "
-        "JOIN agreement_names AS n ON n.name = told.annotator JOIN agreement_values AS v ON v.name = CAST(told.value AS VARCHAR) "
-        f"GROUP BY told.item HAVING count(*) >= {int(fewest)}"
-    ).to_arrow_table()
-    assert packed is not None
-    lists = packed.column(0).combine_chunks()
-    codes = lists.flatten().to_numpy(zero_copy_only=False).astype(np.int64)
-    lengths = lists.value_lengths().to_numpy(zero_copy_only=False).astype(np.int64)
-    who, given = np.divmod(codes, max(1, len(categories)))
+    size = max(1, len(categories))
+    kinds = duck.run(
+        f"""SELECT coalesce(codes, []), decided, coalesce(v.number, -1), coalesce(gold, false), count(*) FROM (
+            SELECT item, list_sort(list(n.number * {size} + v.number) FILTER (role = 'vote' AND answers.value IS NOT NULL)) AS codes,
+                bool_or(role <> 'vote' AND answers.value IS NOT NULL) AS decided
+            FROM {answers} AS answers LEFT JOIN agreement_names AS n ON n.name = annotator
+                LEFT JOIN agreement_values AS v ON v.name = answers.value
+            WHERE true{of_sources(PEOPLE)} GROUP BY item)
+        LEFT JOIN agreement_truth AS t USING (item) LEFT JOIN agreement_values AS v ON v.name = t.value
+        GROUP BY ALL ORDER BY ALL"""
+    ).fetchnumpy()
+    return _patterns(kinds, names, categories)
+
+
+def _patterns(kinds: Any, names: Sequence[str], categories: Sequence[str]) -> Patterns:
+    import numpy as np
+
+    codes, decided, truth, gold, weights = (np.asarray(column) for column in kinds.values())
+    lengths = np.array([len(one) for one in codes], np.int64)
+    flat = np.concatenate([*codes, np.zeros(0, np.int64)]).astype(np.int64)
+    who, given = np.divmod(flat, max(1, len(categories)))
     items = np.repeat(np.arange(lengths.size, dtype=np.int64), lengths)
-    return Ratings(items, who, given, tuple(names), tuple(categories))
+    ratings = Ratings(items, who, given, tuple(names), tuple(categories), weights.astype(np.int64))
+    return Patterns(ratings, decided.astype(bool), truth.astype(np.int64), gold.astype(bool))
 
 
 def ordered(texts: Sequence[str], classes: Sequence[str]) -> list[str]:

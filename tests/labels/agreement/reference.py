@@ -6,6 +6,7 @@ import sys
 import warnings
 
 import numpy as np
+from nltk.metrics import jaccard_distance
 from nltk.metrics.agreement import AnnotationTask
 from sklearn.metrics import cohen_kappa_score
 from statsmodels.stats.inter_rater import cohens_kappa, fleiss_kappa
@@ -30,6 +31,10 @@ def ordinal_distance(votes: list[list[int]]):
     return distance
 
 
+def both_empty_are_equal(a: frozenset, b: frozenset) -> float:
+    return jaccard_distance(a, b) if a or b else 0.0
+
+
 def figures(case: dict) -> dict:
     votes = case["votes"]
     data = [(f"a{who}", f"i{item}", value) for item, who, value in votes]
@@ -38,6 +43,9 @@ def figures(case: dict) -> dict:
     found["nominal"] = AnnotationTask(data=data).alpha()
     for level, distance in distances.items():
         found[level] = AnnotationTask(data=data, distance=distance).alpha()
+    # Values as sets: the ones among their binary digits.
+    sets = [(who, item, frozenset(n for n in range(8) if value >> n & 1)) for who, item, value in data]
+    found["sets"] = AnnotationTask(data=sets, distance=both_empty_are_equal).alpha()
     items = sorted({vote[0] for vote in votes})
     table = np.zeros((len(items), case["categories"]))
     for item, _, value in votes:

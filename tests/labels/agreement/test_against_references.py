@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mlops_kit.labels.agreement.alpha import Level, fleiss_kappa, krippendorff_alpha
+from mlops_kit.labels.agreement.alpha import Level, alpha_of_sets, fleiss_kappa, krippendorff_alpha
 from mlops_kit.labels.agreement.kappa import Weights, cohen_kappa, pairwise_kappa
 from mlops_kit.labels.agreement.ratings import Ratings, tally
 from tests.support.environments import program
 
+pytestmark = pytest.mark.slow
 NEAR = 1e-9
 Z = 1.959963984540054
 
@@ -38,7 +39,7 @@ CASES = [
     _case(2, 40, 3, 12, 0.2),
     _case(3, 50, 5, 2, 0.0),
     _case(4, 80, 4, 5, 0.0),
-    _case(5, 120, 30, 4, 0.9),
+    _case(5, 80, 9, 4, 0.7),
 ]
 
 
@@ -55,7 +56,8 @@ def _references() -> list[dict[str, Any]]:
 def _ratings(case: dict[str, Any]) -> Ratings:
     items, who, values = np.array(case["votes"]).T
     names = tuple(f"a{number:02}" for number in range(who.max() + 1))
-    return Ratings(items, who, values, names, tuple(map(str, range(case["categories"]))))
+    weights = np.ones(items.max() + 1, np.int64)
+    return Ratings(items, who, values, names, tuple(map(str, range(case["categories"]))), weights)
 
 
 @pytest.mark.parametrize("level", ["nominal", "ordinal", "interval"])
@@ -68,6 +70,16 @@ def test_krippendorff_alpha_is_that_of_nltk(place: int, level: Level) -> None:
     assert found.low is not None
     assert found.high is not None
     assert found.low < found.value < found.high
+
+
+@pytest.mark.parametrize("place", range(len(CASES)))
+def test_alpha_of_sets_is_that_of_nltk(place: int) -> None:
+    sets = [
+        frozenset(str(n) for n in range(8) if value >> n & 1) for value in range(CASES[place]["categories"])
+    ]
+    found = alpha_of_sets(_ratings(CASES[place]).tallies, sets)
+    assert found is not None
+    assert found.value == pytest.approx(_references()[place]["sets"], abs=NEAR)
 
 
 @pytest.mark.parametrize("place", [2, 3])
