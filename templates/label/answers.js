@@ -7,7 +7,7 @@ const MANY = 12;
 
 export function makeAnswer(task, page) {
   const kinds = { class: oneClass, classes: manyClasses, number, spans, boxes, json };
-  const picture = makePicture(task, page);
+  const picture = makePicture(page);
   const made = kinds[task.type](task, page, picture);
   const show = made.show;
   made.show = async (item, said) => {
@@ -84,8 +84,7 @@ function isSave(event) {
 }
 
 function range(task) {
-  const keys = task.classes.map(({ key }) => key).filter(Boolean);
-  return keys.length > 1 ? `${keys[0]} – ${keys.at(-1)}` : keys.join("");
+  return task.classes.map(({ key }) => key).filter(Boolean).join(" ");
 }
 
 function oneClass(task, page) {
@@ -164,7 +163,7 @@ function number(task, page) {
 function json(_task, page) {
   const label = document.createElement("label");
   const field = document.createElement("textarea");
-  field.rows = 8;
+  field.rows = 5;
   field.spellcheck = false;
   label.append("Answer as JSON", field);
   const submit = () => {
@@ -239,7 +238,7 @@ function boxes(task, page, picture) {
 }
 
 // The image comes with the token in a header, so that no address of it works elsewhere.
-function makePicture(task, page) {
+function makePicture(page) {
   const frame = document.createElement("div");
   frame.className = "frame";
   const image = document.createElement("img");
@@ -263,7 +262,6 @@ function makePicture(task, page) {
         image.alt = "This image cannot be shown.";
       }
       image.classList.toggle("small", image.naturalWidth > 0 && image.naturalWidth < 200);
-      void task;
     },
   };
 }

@@ -237,9 +237,9 @@ function chooseKeys() {
   }
   const lines = [
     ...state.answer.help,
-    [state.keys.cannot, "cannot tell: nobody else is misled, and another annotator is asked"],
+    [state.keys.cannot, "cannot tell: this is recorded, and another annotator is asked"],
     [state.keys.later, "later: this item comes again at the end"],
-    [`${state.keys.undo} or Backspace`, "undo: take the last answer back and answer again"],
+    [state.keys.undo, "undo (Backspace too): take the last answer back and answer again"],
     [state.keys.note, "comment, which is saved with the answer; Esc leaves it"],
     [state.keys.prelabel, "take what the model says"],
     [state.keys.guidelines, "guidelines"],

@@ -23,7 +23,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 # Taken when this module is first imported, before a test scrubs its environment.
 IN_CI = os.environ.get("CI", "").lower() in ("true", "1")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync", "--host-resolver-rules=MAP * ~NOTFOUND"]  # fmt: skip
+         "--disable-component-update", "--disable-sync", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]  # fmt: skip
 MODULES = ROOT / ".tools" / "node_modules"
 # What GitHub's own style does to a comment, as far as sizes go.
 COMMENT_STYLE = """

@@ -11,11 +11,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 from urllib.parse import urlsplit
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from mlops_kit.project.labelling.serve.run import ServeOptions, Serving, serve_labels
+from mlops_kit.spec.labels import EventRole
 
 LIFECYCLE = "version: 1\nproject: {name: p}\ntask: {kind: classification, target: y, key: [id]}\nsteps: {}\n"
 SCHEMA = "columns:\n  id: {type: string}\n  note: {type: string}\n  email: {type: string, pii: true}\n"
@@ -59,8 +63,8 @@ def events_of(root: Path) -> list[dict[str, Any]]:
 class Served:
     """A running server."""
 
-    process: subprocess.Popen[str]
     ready: dict[str, Any]
+    process: subprocess.Popen[str] | None = None
 
     def ask(self, method: str, path: str, body: object = None, who: str = "anna", **headers: str) -> tuple[int, dict[str, Any]]:  # fmt: skip
         """Ask as `who`; return status and JSON."""
@@ -104,9 +108,40 @@ def served(root: Path, *args: str) -> Iterator[Served]:
         line = process.stdout.readline()
         if not line:
             raise AssertionError(process.stderr.read())
-        yield Served(process, json.loads(line))
+        yield Served(json.loads(line), process)
     finally:
         process.kill()
         process.wait()
         process.stdout.close()
         process.stderr.close()
+
+
+@contextmanager
+def served_here(
+    root: Path, task: str | None = None, *annotators: str, role: EventRole = "vote"
+) -> Iterator[Served]:
+    """Serve from a thread of this process, which starts at once; for tests that need no process to kill."""
+    found: list[Serving] = []
+    ready = Event()
+
+    def tell(serving: Serving) -> None:
+        found.append(serving)
+        ready.set()
+
+    def work() -> None:
+        try:
+            serve_labels(root, ServeOptions(task, annotators or ("anna",), role=role), tell)
+        finally:
+            ready.set()
+
+    thread = Thread(target=work)
+    thread.start()
+    ready.wait()
+    try:
+        yield Served(
+            {"links": dict(found[0].links), "batches": dict(found[0].batches), "items": found[0].waiting}
+        )
+    finally:
+        for serving in found:
+            serving.stop()
+        thread.join()

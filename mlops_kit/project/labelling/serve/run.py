@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,10 +61,12 @@ class Serving:
     """Queued items that the table does not have."""
     queued: bool
     """Whether there is a queue."""
+    stop: Callable[[], None]
+    """Ends the server, from another thread."""
 
 
 def serve_labels(root: Path, options: ServeOptions, on_ready: Callable[[Serving], None]) -> Mapping[str, int]:
-    """Serve the page until Ctrl-C; call `on_ready` when it can be used. Return annotator -> answers that were given and stand.
+    """Serve the page until Ctrl-C, or until `stop` of what `on_ready` is given; call `on_ready` when it can be used. Return annotator -> answers that were given and stand.
 
     After a server that was killed the next one has the same address, tokens and files of events, and nothing that a page was told is lost.
     Raises UsageError, SpecError, RefusedError and BadDataError for what cannot be served, OutsideError where the port is taken.
@@ -150,10 +152,18 @@ def _run(
         links = {who: f"{server.address}#token={token}" for who, token in known.tokens.items()}
         items = session.items
         on_ready(
-            Serving(source.name, links, session.batches, items.total, items.absent, bool(items.queue.lines))
+            Serving(
+                source.name,
+                links,
+                session.batches,
+                items.total,
+                items.absent,
+                bool(items.queue.lines),
+                server.stop,
+            )
         )
-        server.run()
-    except KeyboardInterrupt:
+        with suppress(KeyboardInterrupt):
+            server.run()
         forget(root, source.name)  # the end in order; after a crash it stays for the next server
     finally:
         server.close()

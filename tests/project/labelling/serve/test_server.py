@@ -139,6 +139,7 @@ def test_after_a_kill_all_is_there_and_the_address_is_the_same(tmp_path: Path) -
         assert again.ready["items"] == 2
         undone = again.ask("POST", "/api/undo", {})[1]
         assert undone["item"]["item"] == item
+        assert again.process
         again.process.send_signal(signal.SIGINT)
         assert again.process.wait(30) == 0
         assert again.process.stdout is not None
