@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from mlops_kit.artifacts.duck import Duck
     from mlops_kit.artifacts.store import Store
     from mlops_kit.data.diff.tracked import Facts
-    from mlops_kit.labels.diff.fold import FoldOptions
+    from mlops_kit.labels.diff.fold import Counted, FoldOptions
     from mlops_kit.labels.diff.gather import Gathered
     from mlops_kit.labels.diff.items import Show, Veil
-    from mlops_kit.labels.diff.model import AgreementDiff, Basis, LabelDiff
+    from mlops_kit.labels.diff.model import Basis, LabelDiff
     from mlops_kit.labels.diff.shown import Cells
     from mlops_kit.spec.labels import Labelling, LabelTask
 
@@ -189,26 +189,28 @@ class _Reader:
 
         make_labels(self.duck)
         tasks = task_names(self.duck)
-        agreement = {task: self._count(task, found, broken=broken) for task in tasks} if found.whole else {}
-        basis: dict[str, Basis] = dict.fromkeys(agreement, "votes")
+        counted = {task: self._count(task, found, broken=broken) for task in tasks} if found.whole else {}
+        basis: dict[str, Basis] = dict.fromkeys(counted, "votes")
         said = self._decided(basis, tasks)
         veils = {task: self._veil(task) for task in {*tasks, *basis}}
-        made = FoldOptions(self.limit, found.whole, basis, veils, agreement, self._show())
+        made = FoldOptions(self.limit, found.whole, basis, veils, counted, self._show())
         return made, said
 
-    def _count(self, task: str, found: Gathered, *, broken: bool) -> tuple[AgreementDiff, ...]:
-        """Put the labels of a task by its votes into the tables of labels, and return how well annotators agree."""
+    def _count(self, task: str, found: Gathered, *, broken: bool) -> Counted:
+        """Put the labels of a task by its votes into the tables of labels, and return what was counted."""
         from mlops_kit.labels.diff.agreement import diff_agreement
-        from mlops_kit.labels.diff.truth import SIDES, SideEvents, count_votes, decide_items
+        from mlops_kit.labels.diff.fold import Counted
+        from mlops_kit.labels.diff.truth import SideEvents, count_votes, decide_items, diff_rules
 
-        votes = []
-        for side, texts in zip(SIDES, (self.old, self.new), strict=True):
-            paths = tuple(part.place for part in found.parts if (part.old if side == "old" else part.new))
-            events = SideEvents(paths, texts.labelling, broken)
-            votes.append(count_votes(self.duck, side, task, events))
-            decide_items(self.duck, side, task, votes[-1])
+        old_paths = tuple(part.place for part in found.parts if part.old)
+        new_paths = tuple(part.place for part in found.parts if part.new)
+        old = count_votes(self.duck, "old", task, SideEvents(old_paths, self.old.labelling, broken))
+        new = count_votes(self.duck, "new", task, SideEvents(new_paths, self.new.labelling, broken))
+        decide_items(self.duck, "old", task, old.table)
+        decide_items(self.duck, "new", task, new.table)
         asked = self._task(task)
-        return diff_agreement(self.duck, votes, asked) if asked else ()
+        agreement = diff_agreement(self.duck, (old.table, new.table), asked) if asked else ()
+        return Counted(agreement, diff_rules(old, new))
 
     def _decided(self, basis: dict[str, Basis], tasks: Sequence[str]) -> list[str]:
         """Take the labels of one task from the tables of the label stage, where both are here and differ."""

@@ -13,6 +13,7 @@ from mlops_kit.labels.diff.model import (
     ItemDiff,
     LabelDiff,
     RosterDiff,
+    RuleDiff,
     TaskDiff,
 )
 from mlops_kit.report.data_text import Block, key_words, value_words, without_empty
@@ -57,12 +58,20 @@ def _task_lines(task: TaskDiff) -> Iterator[str]:
 
 
 def _further_lines(task: TaskDiff) -> Iterator[str]:
+    for counts, words in ((False, "answers that do not count"), (True, "answers to know of")):
+        told = [_rule_words(one) for one in task.rules if one.counts is counts]
+        if told:
+            yield f"{task.task}: {words}: {', '.join(told)}"
     for figure in task.agreement:
         if figure.old != figure.new:
             yield f"{task.task}: {_agreement(figure)}"
     shifted = _shift(task)
     if shifted:
         yield f"{task.task}: {shifted}"
+
+
+def _rule_words(one: RuleDiff) -> str:
+    return f"{one.rule.replace('_', ' ')} {one.old:,} → {one.new:,}"
 
 
 def _is_telling(batch: BatchDiff) -> bool:

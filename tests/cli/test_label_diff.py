@@ -11,7 +11,7 @@ import pytest
 from mlops_kit.errors import UnreadableSideError
 from mlops_kit.labels.diff.model import LabelDiff, TaskDiff
 from mlops_kit.project.labeldiff import diff_labels
-from mlops_kit.report.label_diff import render
+from mlops_kit.report.label_diff import dumps, render
 from tests.support.label_commits import LABELS, add_events, commit, event, label_project, write_batch
 from tests.support.world import git, run_kit
 
@@ -33,8 +33,10 @@ def task(root: Path, base: str | None = None, head: str | None = None) -> TaskDi
 
 
 def test_same_labels_are_nothing_to_tell(root: Path) -> None:
-    assert diff_labels(root, "HEAD", "HEAD").found == LabelDiff()
-    assert "no label differs" in run_kit("label", "diff", "HEAD", "HEAD", cwd=root).stdout
+    made = diff_labels(root, "HEAD", "HEAD")
+    assert made.found == LabelDiff()
+    assert "no label differs" in render(made.base, made.head, made.found)
+    assert json.loads(dumps(made.base, made.head, made.found))["empty"] is True
 
 
 def test_new_item_of_a_file_that_git_does_not_know_is_newly_labelled(root: Path) -> None:
@@ -127,17 +129,28 @@ def test_item_named_by_a_column_about_persons_has_no_name(root: Path) -> None:
     assert {item.item for item in task(root).items} == {"", f"#{7:032x}"}
 
 
-def test_hostile_text_is_inert_in_a_terminal(root: Path) -> None:
-    write_batch(root, "two", event("\x1b[31mx", "on_time\x07", "a\u202eb", reason="r\nr"))
+def test_command_prints_hostile_text_inert(root: Path) -> None:
+    write_batch(root, "two", event("\x1b[31mx", "late", "a\u202eb", reason="r\nr\x07"))
     text = run_kit("label", "diff", cwd=root).stdout
+    assert "1 newly labelled" in text
     assert not {"\x1b", "\x07", "\u202e"} & set(text)
 
 
-def test_json_says_the_same_and_nothing_for_equal_sides(root: Path) -> None:
+def test_json_has_the_fields_of_the_model(root: Path) -> None:
     write_batch(root, "two", event("d", "on_time"))
-    value = json.loads(run_kit("label", "diff", "--json", cwd=root).stdout)
-    assert (value["empty"], value["tasks"][0]["newly"]) == (False, 1)
-    assert json.loads(run_kit("label", "diff", "HEAD", "HEAD", "--json", cwd=root).stdout)["empty"] is True
+    made = diff_labels(root)
+    value = json.loads(dumps(made.base, made.head, made.found))
+    assert (value["version"], value["empty"], value["head"]["label"]) == (1, False, "work tree")
+    assert value["tasks"][0]["items"][0]["new"] == "on_time"
+
+
+def test_answer_outside_of_the_task_changes_no_label_and_is_told(root: Path) -> None:
+    write_batch(root, "two", event("d", "never"))
+    found = task(root)
+    assert (found.added, found.newly, found.changed) == (1, 0, 0)
+    assert [(one.rule, one.counts, one.old, one.new) for one in found.rules] == [
+        ("outside_task", False, 0, 1)
+    ]
 
 
 def test_unknown_revision_is_an_unreadable_side(root: Path) -> None:

@@ -14,6 +14,7 @@ from mlops_kit.labels.diff.model import (
     BatchState,
     ClassDiff,
     Move,
+    RuleDiff,
     TaskDiff,
 )
 from mlops_kit.labels.diff.reading import TABLE
@@ -29,6 +30,16 @@ MOST_VERSIONS = 5
 
 
 @dataclass(frozen=True)
+class Counted:
+    """What was counted of the votes of a task."""
+
+    agreement: tuple[AgreementDiff, ...] = ()
+    """Figures of agreement."""
+    rules: tuple[RuleDiff, ...] = ()
+    """Rules that apply to another number of events."""
+
+
+@dataclass(frozen=True)
 class FoldOptions:
     """How much is told."""
 
@@ -40,8 +51,8 @@ class FoldOptions:
     """Task -> what its labels are; those in `labels_old` and `labels_new` (see truth.py) count. Without an entry labels are not known."""
     veils: Mapping[str, Veil] = field(default_factory=dict)
     """Task -> what is not shown; all is hidden of a task without an entry."""
-    agreement: Mapping[str, tuple[AgreementDiff, ...]] = field(default_factory=dict)
-    """Task -> figures of agreement."""
+    counted: Mapping[str, Counted] = field(default_factory=dict)
+    """Task -> what was counted of its votes."""
     show: Show = field(default=lambda _task, _items: {})
     """What annotators see of items."""
 
@@ -52,6 +63,7 @@ def fold_tasks(duck: Duck, options: FoldOptions) -> tuple[TaskDiff, ...]:
     annotators = _annotators(duck, options)
     made = []
     for task in sorted({*counts, *options.basis}):
+        counted = options.counted.get(task, Counted())
         added, removed, gold, adjudications, abstentions, superseding = counts.get(task, (0,) * 6)
         told: dict[str, Any] = _labels(duck, task, options) if task in options.basis else {}
         if not (added or removed or any(told.get(name) for name in ("newly", "changed", "lost"))):
@@ -66,7 +78,8 @@ def fold_tasks(duck: Duck, options: FoldOptions) -> tuple[TaskDiff, ...]:
                 abstentions,
                 superseding,
                 annotators=annotators.get(task, ()),
-                agreement=options.agreement.get(task, ()),
+                agreement=counted.agreement,
+                rules=counted.rules,
                 **told,
             )
         )

@@ -135,6 +135,20 @@ class AgreementDiff:
 
 
 @dataclass(frozen=True)
+class RuleDiff:
+    """How many events one of the rules for events (`labels/events/rules.py`) applies to, where that differs."""
+
+    rule: str
+    """Name of the rule: `outside_task`, `same_item`."""
+    counts: bool
+    """Whether these events count all the same."""
+    old: int
+    """Events on the base side."""
+    new: int
+    """Events on the head side."""
+
+
+@dataclass(frozen=True)
 class TaskDiff:
     """What differs in the answers to one question."""
 
@@ -174,6 +188,8 @@ class TaskDiff:
     """Annotators whose events differ, the most added ones first."""
     agreement: tuple[AgreementDiff, ...] = ()
     """Figures of agreement."""
+    rules: tuple[RuleDiff, ...] = ()
+    """Events that are left out, or are worth telling, by rule."""
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from mlops_kit.artifacts.duck import literal
 from mlops_kit.artifacts.tables import EventFiles
 from mlops_kit.errors import BadDataError
+from mlops_kit.labels.diff.model import RuleDiff
 from mlops_kit.labels.diff.reading import TABLE
 
 if TYPE_CHECKING:
@@ -38,8 +40,18 @@ def make_labels(duck: Duck) -> None:
         duck.run(f"CREATE OR REPLACE TEMP TABLE labels_{side} ({columns})")
 
 
-def count_votes(duck: Duck, side: SideName, task: str, events: SideEvents) -> str:
-    """Make the table of the votes of `task` that count on a side, as the label stage counts them, and return its name.
+@dataclass(frozen=True)
+class SideVotes:
+    """The votes of one task on one side."""
+
+    table: str
+    """Name of the table."""
+    rules: Mapping[str, int] = field(default_factory=dict)
+    """Rule -> how many events it applies to."""
+
+
+def count_votes(duck: Duck, side: SideName, task: str, events: SideEvents) -> SideVotes:
+    """Make the table of the votes of `task` that count on a side, as the label stage counts them.
 
     Where labels.yaml does not have the task, or a line is no event, they are counted plainly: of events that others of the same annotator,
     or adjudications, replace, none; of several of one annotator for an item the newest by time and id.
@@ -47,12 +59,14 @@ def count_votes(duck: Duck, side: SideName, task: str, events: SideEvents) -> st
     name = f"votes_{side}"
     if events.labelling and task in events.labelling.tasks and not events.broken:
         from mlops_kit.labels.events.counting import counted_votes
+        from mlops_kit.labels.events.rules import RULES
 
         try:
             files = EventFiles(events.paths)
-            return counted_votes(
-                duck, files, task, events.labelling, table=f"counted_{side}", verify=False
-            ).table
+            votes = counted_votes(duck, files, task, events.labelling, table=f"counted_{side}", verify=False)
+            return SideVotes(
+                votes.table, {name: votes.counts[name] for name in RULES if name in votes.counts}
+            )
         except BadDataError:
             pass  # an event that is none by other rules; `label check` and the label stage name it
     duck.run(f"""
@@ -65,7 +79,19 @@ def count_votes(duck: Duck, side: SideName, task: str, events: SideEvents) -> st
                 AND (later.annotator = mine.annotator OR later.role = 'adjudication')))
         SELECT * REPLACE (nullif(value, 'null') AS value) FROM live
         QUALIFY row_number() OVER (PARTITION BY item, role, annotator ORDER BY time DESC, id DESC) = 1""")
-    return name
+    return SideVotes(name)
+
+
+def diff_rules(old: SideVotes, new: SideVotes) -> tuple[RuleDiff, ...]:
+    """Return the rules that apply to another number of events, in the order of the table of rules."""
+    from mlops_kit.labels.events.rules import RULES
+
+    pairs = {name: (old.rules.get(name, 0), new.rules.get(name, 0)) for name in RULES}
+    return tuple(
+        RuleDiff(name, RULES[name].use == "counts", *pair)
+        for name, pair in pairs.items()
+        if pair[0] != pair[1]
+    )
 
 
 def decide_items(duck: Duck, side: SideName, task: str, votes: str) -> None:
