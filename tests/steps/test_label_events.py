@@ -117,3 +117,11 @@ def test_estimator_learns_from_gold_who_is_right(tmp_path: Path) -> None:
         votes += [(f"r000{number}", "cat", truth, {"role": "gold"})] if number < 6 else []
     found = _by_id(_label(tmp_path, votes, replace(PARAMS, method="dawid_skene")).labels, "late")
     assert (found["r0006"], found["r0007"]) == (0, 1)
+
+
+def test_quality_of_the_labels_is_told_in_figures_and_in_the_report(tmp_path: Path) -> None:
+    made = _label(tmp_path, [*VOTES, ("r0001", "owl", "late"), ("r0004", "fox", "on_time")])
+    assert made.labelling["krippendorff_alpha"] < 0.5
+    assert (made.labelling["gold_accuracy"], made.labelling["coverage"]) == (0.0, 0.4)
+    assert made.label_quality["annotators"]["fox"]["against_gold"]["items"] == 1
+    assert made.label_quality["balance"]["values"] == {'"late"': 2, '"on_time"': 2}

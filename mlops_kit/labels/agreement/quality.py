@@ -22,7 +22,7 @@ from mlops_kit.labels.agreement.kappa import PairsAgreement, pairwise_kappa
 from mlops_kit.labels.agreement.marks import mark_agreement
 from mlops_kit.labels.agreement.others import against_others, numbers_against_others
 from mlops_kit.labels.agreement.ratings import Ratings, tally
-from mlops_kit.labels.agreement.reading import PEOPLE, Patterns, make_answers, read_patterns
+from mlops_kit.labels.agreement.reading import PEOPLE, Patterns, make_answers, read_patterns, read_ratings
 from mlops_kit.labels.agreement.summary import flat_figures
 from mlops_kit.spec.labels import Labelling, LabelTask
 
@@ -85,7 +85,7 @@ def _agreement(duck: Duck, answers: str, ratings: Ratings, task: LabelTask) -> d
         return {"f1": plain(whole), "f1_by_annotator": {name: plain(one) for name, one in each.items()}}
     pairs = pairwise_kappa(ratings, "quadratic" if task.ordered else "none")
     made = {
-        "krippendorff_alpha": plain(_alpha(ratings, task)),
+        "krippendorff_alpha": plain(task_alpha(ratings, task)),
         "fleiss_kappa": plain(fleiss_kappa(ratings.tallies)),
         "cohen_kappa": plain(pairs.mean),
         "level": _level(task),
@@ -98,13 +98,22 @@ def _agreement(duck: Duck, answers: str, ratings: Ratings, task: LabelTask) -> d
     return {**made, "by_class": _by_class(ratings, task)} if task.type == "classes" else made
 
 
-def _alpha(ratings: Ratings, task: LabelTask) -> Estimate | None:
+def task_alpha(ratings: Ratings, task: LabelTask) -> Estimate | None:
+    """Return Krippendorff's alpha by what the task asks: of classes (in order, if they are `ordered`), sets of classes, or numbers."""
     import numpy as np
 
     if task.type == "classes":
         return alpha_of_sets(ratings.tallies, [frozenset(json.loads(text)) for text in ratings.categories])
     numbers = np.array([float(text) for text in ratings.categories]) if task.type == "number" else None
     return krippendorff_alpha(ratings.tallies, _level(task), numbers)  # type: ignore[arg-type]
+
+
+def alpha_of_votes(duck: Duck, votes: str, task: LabelTask) -> Estimate | None:
+    """Return Krippendorff's alpha of people's votes in the table `votes`: the figure `krippendorff_alpha` of quality; None for marks."""
+    if task.type in ("spans", "boxes"):
+        return None
+    answers = make_answers(duck, votes, task.type)
+    return task_alpha(read_ratings(duck, answers, classes=task.classes), task)
 
 
 def _level(task: LabelTask) -> str:

@@ -64,26 +64,48 @@ def read_patterns(duck: Duck, answers: str, classes: Sequence[str] = ()) -> Patt
 
     Values that are `classes` come in their order, others after them by their text. The order of items is that of their answers.
     """
-    told = told_votes(answers, PEOPLE)
-    names = [
-        name for (name,) in duck.run(f"SELECT DISTINCT annotator FROM {told} ORDER BY annotator").fetchall()
-    ]
-    texts = [text for (text,) in duck.run(f"SELECT DISTINCT value FROM {told} ORDER BY value").fetchall()]
-    categories = ordered(texts, classes)
-    _number_names(duck, "agreement_names", names)
-    _number_names(duck, "agreement_values", categories)
-    size = max(1, len(categories))
+    names, categories = _number_answers(duck, answers, classes, PEOPLE)
     kinds = duck.run(
-        f"""SELECT coalesce(codes, []), decided, coalesce(v.number, -1), coalesce(gold, false), count(*) FROM (
-            SELECT item, list_sort(list(n.number * {size} + v.number) FILTER (role = 'vote' AND answers.value IS NOT NULL)) AS codes,
-                bool_or(role <> 'vote' AND answers.value IS NOT NULL) AS decided
-            FROM {answers} AS answers LEFT JOIN agreement_names AS n ON n.name = annotator
-                LEFT JOIN agreement_values AS v ON v.name = answers.value
-            WHERE true{of_sources(PEOPLE)} GROUP BY item)
-        LEFT JOIN agreement_truth AS t USING (item) LEFT JOIN agreement_values AS v ON v.name = t.value
+        f"""SELECT coalesce(codes, []), decided, coalesce(v.number, -1), coalesce(gold, false), count(*)
+        FROM {_coded(answers, len(categories), PEOPLE)} LEFT JOIN agreement_truth AS t USING (item)
+            LEFT JOIN agreement_values AS v ON v.name = t.value
         GROUP BY ALL ORDER BY ALL"""
     ).fetchnumpy()
     return _patterns(kinds, names, categories)
+
+
+def read_ratings(
+    duck: Duck, answers: str, *, classes: Sequence[str] = (), sources: Sequence[str] = PEOPLE
+) -> Ratings:
+    """Read the votes alone, of these `sources` (all of them if none are given), from the view or table `answers`, as read_patterns does."""
+    names, categories = _number_answers(duck, answers, classes, sources)
+    kinds = duck.run(
+        f"""SELECT codes, false, -1, false, count(*) FROM {_coded(answers, len(categories), sources)}
+        WHERE codes IS NOT NULL GROUP BY ALL ORDER BY ALL"""
+    ).fetchnumpy()
+    return _patterns(kinds, names, categories).ratings
+
+
+def _number_answers(
+    duck: Duck, answers: str, classes: Sequence[str], sources: Sequence[str]
+) -> tuple[list[str], list[str]]:
+    """Make `agreement_names` and `agreement_values`, and return both lists in their order."""
+    told = told_votes(answers, sources)
+    names = duck.run(f"SELECT DISTINCT annotator FROM {told} ORDER BY annotator").fetchall()
+    texts = duck.run(f"SELECT DISTINCT CAST(value AS VARCHAR) AS v FROM {told} ORDER BY v").fetchall()
+    annotators, categories = [name for (name,) in names], ordered([text for (text,) in texts], classes)
+    _number_names(duck, "agreement_names", annotators)
+    _number_names(duck, "agreement_values", categories)
+    return annotators, categories
+
+
+def _coded(answers: str, values: int, sources: Sequence[str]) -> str:
+    """Return a query in parentheses: each `item` with the votes for it as sorted numbers (`codes`; NULL without any), and whether it is `decided`."""
+    return f"""(SELECT item, list_sort(list(n.number * {max(1, values)} + v.number) FILTER (role = 'vote' AND answers.value IS NOT NULL)) AS codes,
+            bool_or(role <> 'vote' AND answers.value IS NOT NULL) AS decided
+        FROM {answers} AS answers LEFT JOIN agreement_names AS n ON n.name = annotator
+            LEFT JOIN agreement_values AS v ON v.name = CAST(answers.value AS VARCHAR)
+        WHERE true{of_sources(sources)} GROUP BY item)"""
 
 
 def _patterns(kinds: Any, names: Sequence[str], categories: Sequence[str]) -> Patterns:

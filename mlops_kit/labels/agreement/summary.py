@@ -19,7 +19,7 @@ def flat_figures(document: Mapping[str, Any]) -> dict[str, float]:
         f"items_{name}": coverage[name] for name in ("labelled", "answered", "enough_votes", "cannot_tell")
     }
     made |= {
-        "items": coverage["items"],
+        "items_in_all": coverage["items"],
         "coverage": coverage["labelled_share"],
         "enough_votes_share": coverage["enough_share"],
     }

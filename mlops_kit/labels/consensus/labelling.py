@@ -119,7 +119,10 @@ def label_by_events(
     ]
     told = _quality(votes, decided, labelling, name, question, items)
     return LabelledByEvents(
-        duck.stream(labels), joined.consensus(soft), {**told.metrics, **numbers}, told.document
+        duck.stream(labels),
+        joined.consensus(soft),
+        {**told.metrics, **numbers},
+        {"question": name, **told.document},
     )
 
 

@@ -30,21 +30,9 @@ def diff_agreement(duck: Duck, votes: Sequence[str], task: LabelTask) -> tuple[A
 
 
 def _alpha(duck: Duck, votes: str, task: LabelTask) -> Estimate | None:
-    import numpy as np
+    from mlops_kit.labels.agreement.quality import alpha_of_votes
 
-    from mlops_kit.labels.agreement.alpha import krippendorff_alpha
-    from mlops_kit.labels.agreement.reading import PEOPLE, read_ratings
-
-    ratings = read_ratings(duck, votes, classes=task.classes, sources=PEOPLE)
-    if not ratings.items.size:
-        return None
-    if task.type != "number":
-        return krippendorff_alpha(ratings.tallies)
-    try:
-        numbers = np.array([float(text) for text in ratings.categories])
-    except ValueError:
-        return None  # answers that are no numbers; the label stage says so
-    return krippendorff_alpha(ratings.tallies, "interval", numbers)
+    return alpha_of_votes(duck, votes, task)
 
 
 def _interval(found: Estimate | None) -> tuple[float, float] | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mlops_kit.labels.agreement.quality import Quality, quality
+from mlops_kit.labels.agreement.quality import Quality, alpha_of_votes, quality
 from mlops_kit.spec.load import load_labelling
 from tests.labels.votes import vote, votes_table
 
@@ -169,3 +169,10 @@ def test_spans_agree_by_the_marks_that_two_share() -> None:
     rows = [vote("1", "a", [one, two]), vote("1", "b", [one]), vote("2", "a", []), vote("2", "b", [])]
     found = _quality(rows, "places")
     assert found.metrics["mark_f1"] == pytest.approx(2 / 3)
+
+
+def test_alpha_of_votes_is_that_of_quality() -> None:
+    with votes_table(VOTES) as duck:
+        found = alpha_of_votes(duck, "votes", LABELLING.tasks["late"])
+    assert found is not None
+    assert found.value == _quality(VOTES).metrics["krippendorff_alpha"]
