@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mlops_kit.artifacts.duck import Duck, literal, quoted
 from mlops_kit.artifacts.tables import EventFiles
@@ -58,7 +58,8 @@ def counted_votes(
     with reading(files):
         counting = _Counting(duck, files, task, labelling, f"{table}_", items)
         counts = counting.survey(verify)
-        special = counting.find_special()
+        counting = replace(counting, clean=not counts.pop(_MISFITS))
+        special = counting.find_special(counts.pop(_LINKS))
         families, settled = settle_families(duck, counting.base(), special, prefix=f"{table}_")
         file = duck.scratch / f"{table}.parquet"
         duck.run(f"COPY ({counting.votes(special, families)}) TO {literal(file.as_posix())} (FORMAT parquet)")
@@ -80,42 +81,46 @@ class _Counting:
     labelling: Labelling
     prefix: str
     items: str | None
+    clean: bool = False
+    """Whether no rule leaves out any event, so that none is asked again."""
 
     def survey(self, verify: bool) -> dict[str, int]:
         """Read all events once: count them, find what stops, make the tables of values that are no answers and of items."""
-        plain = (
-            "true" if self.task not in self.labelling.tasks else plain_sql(self.labelling.tasks[self.task])
-        )
-        doubt = f"id <> {id_sql()}" if verify else "false"
-        events, bad, doubtful, odd = self.duck.run(
-            f"SELECT count(*), count(*) FILTER ({_BAD_FIELD}), count(*) FILTER ({doubt}), count(*) FILTER (NOT {plain}) FROM {self._read()}"
-        ).fetchall()[0]
-        if bad or doubtful:
-            check_doubtful(self.duck, f"{self._read()} WHERE {doubt} OR {_BAD_FIELD}", self.files)
-        faults = f"{self._read()} WHERE NOT {plain}" if odd else "(SELECT '' AS value) WHERE false"
-        if self.task not in self.labelling.tasks:
+        asked = self.labelling.tasks.get(self.task)
+        if asked is None:
             raise BadDataError(f"labels/labels.yaml has no task `{self.task}`", fix="add it below `tasks:`")
-        find_faults(self.duck, faults, self.labelling.tasks[self.task], f"{self.prefix}faults")
+        plain = plain_sql(asked)
+        doubt = f"({_BAD_FIELD} OR {f'id <> {id_sql()}' if verify else 'false'})"
+        events, doubtful, odd, misfits, links = self.duck.run(
+            f"SELECT count(*), count(*) FILTER ({doubt}), count(*) FILTER (NOT {plain}), "
+            f"count(*) FILTER ({_BAD_TIME} {self._strangers('OR ', '')}), count(supersedes) FROM {self._read()} AS told"
+        ).fetchall()[0]
+        if doubtful:
+            check_doubtful(self.duck, f"{self._read()} WHERE {doubt}", self.files)
+        faults = f"{self._read()} WHERE NOT {plain}" if odd else "(SELECT '' AS value) WHERE false"
+        find_faults(self.duck, faults, asked, f"{self.prefix}faults")
         if self.items is not None:
             self.duck.run(
                 f"CREATE OR REPLACE TEMP TABLE {self.prefix}items AS "
                 f"SELECT item, list(DISTINCT content) AS contents FROM {self.items} GROUP BY item"
             )
-        left = self.duck.run(
-            f"SELECT fault, count(*) FROM {self._judged()} WHERE fault IS NOT NULL GROUP BY fault"
-        ).fetchall()
-        return {"events": events, **dict(left)}
+        left = self._left_out() if odd or misfits or self.items is not None else {}
+        return {"events": events, _LINKS: links, _MISFITS: sum(left.values()), **left}
 
-    def find_special(self) -> str:
-        """Make the table of the families (hash of item, annotator and role) that need a closer look, and return its name."""
+    def _left_out(self) -> dict[str, int]:
+        query = f"SELECT fault, count(*) FROM {self._judged()} WHERE fault IS NOT NULL GROUP BY fault"
+        return dict(self.duck.run(query).fetchall())
+
+    def find_special(self, links: int) -> str:
+        """Make the table of the families (hash of item, annotator and role) that need a closer look, and return its name. `links` is the number of
+        events that replace another."""
         name = f"{self.prefix}special"
         base = self.base()
-        linked = f"SELECT supersedes FROM {base} WHERE supersedes IS NOT NULL"
         self.duck.run(
             f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT family FROM {base} GROUP BY family HAVING count(*) > 1 OR count(supersedes) > 0"
         )
-        (links,) = self.duck.run(f"SELECT count(*) FROM ({linked})").fetchall()[0]
         if links:
+            linked = f"SELECT supersedes FROM {base} WHERE supersedes IS NOT NULL"
             self.duck.run(f"INSERT INTO {name} SELECT DISTINCT family FROM {base} WHERE id IN ({linked})")
         return name
 
@@ -138,25 +143,28 @@ class _Counting:
     def _judged(self) -> str:
         """Return the events with `family`, `stale` and `fault`: the rule that leaves them out, or NULL."""
         placed = self.items is not None
+        strangers = self._strangers("WHEN ", " THEN '{}'")
         unknown = "WHEN placed.item IS NULL THEN 'unknown_item'" if placed else ""
         stale = "coalesce(NOT list_contains(placed.contents, told.content), false)" if placed else "false"
+        fault = f"CASE WHEN {_BAD_TIME} THEN 'bad_time' {strangers} {unknown} ELSE faults.fault END"
+        faults = (
+            "" if self.clean else f" LEFT JOIN {self.prefix}faults AS faults ON faults.value = told.value"
+        )
         joined = f" LEFT JOIN {self.prefix}items AS placed ON placed.item = told.item" if placed else ""
         return (
             "(SELECT told.item, told.annotator, told.value, coalesce(told.\"role\", 'vote') AS \"role\", coalesce(told.source, 'person') AS source, "
             'TRY_CAST(told."time" AS TIMESTAMP) AS "time", told."seconds", told.confidence, told.guideline, told.id, told.batch, told.reason, '
             "told.supersedes, told.file, hash(told.item, told.annotator, coalesce(told.\"role\", 'vote')) AS family, "
-            f'{stale} AS stale, CASE WHEN NOT regexp_full_match(told."time", {literal(_TIME)}) OR TRY_CAST(told."time" AS TIMESTAMP) IS NULL '
-            f"THEN 'bad_time' {self._strangers()} {unknown} ELSE faults.fault END AS fault FROM {self._read()} AS told "
-            f"LEFT JOIN {self.prefix}faults AS faults ON faults.value = told.value{joined})"
+            f"{stale} AS stale, {'NULL' if self.clean else fault} AS fault FROM {self._read()} AS told{faults}{joined})"
         )
 
-    def _strangers(self) -> str:
+    def _strangers(self, before: str, after: str) -> str:
+        """Return SQL about annotators who may not answer: each condition between `before` and `after`, in which `{}` is the rule."""
         listed = self.labelling.annotators
         others = [name for name, one in listed.items() if one.tasks and self.task not in one.tasks]
-        closed = (
-            f"WHEN {_among(listed, 'NOT')} THEN 'not_in_roster' " if self.labelling.roster == "closed" else ""
-        )
-        return closed + (f"WHEN {_among(others)} THEN 'other_tasks'" if others else "")
+        asked = [("not_in_roster", _among(listed, "NOT"))] if self.labelling.roster == "closed" else []
+        asked += [("other_tasks", _among(others))] if others else []
+        return " ".join(f"{before}{condition}{after.format(rule)}" for rule, condition in asked)
 
     def _roster(self) -> str:
         rows = ", ".join(
@@ -167,7 +175,8 @@ class _Counting:
         return f"({listed}) AS roster(annotator, trust)"
 
 
-_TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z"
+_LINKS, _MISFITS = "links", "misfits"
+_BAD_TIME = '(told."time" NOT LIKE \'____-__-__T__:__:__%Z\' OR length(told."time") > 27 OR TRY_CAST(told."time" AS TIMESTAMP) IS NULL)'
 _BAD_FIELD = (
     "coalesce(id = '' OR item = '' OR task = '' OR annotator = '', true) OR \"time\" IS NULL "
     'OR NOT coalesce(confidence BETWEEN 0 AND 1, true) OR NOT coalesce("seconds" BETWEEN 0 AND 1e9, true) '

@@ -126,7 +126,7 @@ def test_edited_event_in_parquet_stops_too(tmp_path: Path) -> None:
 ODD = ['"\\\x01\x1f\x7f\u2028é🦊', "\n", "a|b", "null", "'", "1e-7"]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     st.lists(
         st.builds(
@@ -182,7 +182,7 @@ def _plainly(events: Sequence[LabelEvent]) -> set[str]:
     return {each.id for each in {(each.item, each.annotator, each.role): each for each in alive}.values()}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(_histories(), st.randoms(use_true_random=False))
 def test_votes_are_those_of_the_rules_in_any_order_of_files(events: list[LabelEvent], chance: Any) -> None:
     one, counts = _counted([events])
