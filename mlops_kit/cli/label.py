@@ -9,6 +9,7 @@ import typer
 # One file per command; each has `register(group)`.
 PARTS: tuple[str, ...] = (
     "label_annotator",
+    "label_check",
     "label_diff",
     "label_export",
     "label_import",

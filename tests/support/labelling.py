@@ -9,8 +9,8 @@ import pyarrow as pa
 from mlops_kit.artifacts.kinds import save_artifact
 from mlops_kit.labels.events.model import LabelEvent
 
-NOW = 1_800_000_000.0
-"""2027-01-15T08:00:00Z."""
+NOW = 1_768_464_000.0
+"""2026-01-15T08:00:00Z."""
 FILES = {
     "mlops.yaml": """\
 version: 1
@@ -67,7 +67,7 @@ def answer(item: int | str = 0, value: object = "late", annotator: str = "fox", 
         "task": "late",
         "value": value,
         "annotator": annotator,
-        "time": f"2027-01-15T07:{number % 60:02d}:00.000Z",
+        "time": f"2026-01-15T07:{number % 60:02d}:00.000Z",
         **more,
     }
     return LabelEvent(**said)  # type: ignore[arg-type]

@@ -14,7 +14,7 @@ from mlops_kit.labels.events.family import COLUMNS, settle_families
 from mlops_kit.labels.events.ids import id_sql
 from mlops_kit.labels.events.reading import read_events
 from mlops_kit.labels.events.rules import RULES
-from mlops_kit.labels.events.verify import check_doubtful
+from mlops_kit.labels.events.verify import BAD_FIELD, check_doubtful
 from mlops_kit.spec.labels import Labelling
 
 VOTES = "counted_votes"
@@ -90,7 +90,7 @@ class _Counting:
         if asked is None:
             raise BadDataError(f"labels/labels.yaml has no task `{self.task}`", fix="add it below `tasks:`")
         plain = plain_sql(asked)
-        doubt = f"({_BAD_FIELD} OR {f'id <> {id_sql()}' if verify else 'false'})"
+        doubt = f"({BAD_FIELD} OR {f'id <> {id_sql()}' if verify else 'false'})"
         events, doubtful, odd, misfits, links = self.duck.run(
             f"SELECT count(*), count(*) FILTER ({doubt}), count(*) FILTER (NOT {plain}), "
             f"count(*) FILTER ({_BAD_TIME} {self._strangers('OR ', '')}), count(supersedes) FROM {self._read()} AS told"
@@ -177,12 +177,6 @@ class _Counting:
 
 _LINKS, _MISFITS = "links", "misfits"
 _BAD_TIME = '(told."time" NOT LIKE \'____-__-__T__:__:__%Z\' OR length(told."time") > 27 OR TRY_CAST(told."time" AS TIMESTAMP) IS NULL)'
-_BAD_FIELD = (
-    "coalesce(id = '' OR item = '' OR task = '' OR annotator = '', true) OR \"time\" IS NULL "
-    'OR NOT coalesce(confidence BETWEEN 0 AND 1, true) OR NOT coalesce("seconds" BETWEEN 0 AND 1e9, true) '
-    "OR coalesce(source, 'person') NOT IN ('person', 'vendor', 'function', 'model') "
-    "OR coalesce(\"role\", 'vote') NOT IN ('vote', 'adjudication', 'gold')"
-)
 
 
 def _among(names: object, negated: str = "") -> str:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -14,6 +12,7 @@ from mlops_kit.artifacts.duck import Duck, open_duck
 from mlops_kit.labels.events.arriving import Arrival, arrive
 from mlops_kit.labels.events.aside import aside_files, aside_line, known_aside
 from mlops_kit.labels.events.model import LabelEvent
+from mlops_kit.labels.events.outcome import Intake, Told
 from mlops_kit.labels.events.rules import RULES
 from mlops_kit.labels.events.standing import find_standing
 from mlops_kit.labels.places import HELD, REFUSED
@@ -24,45 +23,7 @@ from mlops_kit.spec.load import read_labelling
 
 Mode: TypeAlias = Literal["take", "try", "reject"]
 EXAMPLES = 5
-
-
-@dataclass(frozen=True)
-class Told:
-    """One event that was not simply accepted."""
-
-    position: int
-    """Which of those that came, from 1."""
-    item: str
-    """Its item, empty when it has none."""
-    rule: str
-    """Name of the rule (`labels/events/rules.py`)."""
-    why: str
-    """In words."""
-
-
-@dataclass(frozen=True)
-class Intake:
-    """What became of a batch that came."""
-
-    batch: str
-    came: int
-    """How many events came."""
-    accepted: int
-    """How many are new in `labels/events/`."""
-    have: int
-    """How many were here before, or came twice: accepted, held or refused already; nothing was done about them."""
-    held: Mapping[str, int] = field(default_factory=dict)
-    """Rule -> how many now wait in `labels/held/`."""
-    refused: Mapping[str, int] = field(default_factory=dict)
-    """Rule -> how many now lie in `labels/refused/`."""
-    told: Mapping[str, int] = field(default_factory=dict)
-    """Rule -> how many were accepted, and something is to be said about them."""
-    examples: tuple[Told, ...] = ()
-    """The first of those that are told, held or refused; at most `EXAMPLES` for each rule."""
-    written: tuple[str, ...] = ()
-    """Files that changed, relative to the project."""
-    notes: tuple[str, ...] = ()
-    """What could not be judged, and why."""
+__all__ = ["Intake", "Mode", "Told", "take_batch"]
 
 
 def take_batch(
@@ -171,8 +132,3 @@ def _told(
         written=written,
         notes=notes,
     )
-
-
-def intake_document(intake: Intake) -> dict[str, Any]:
-    """Return the intake as an object for `--json`."""
-    return json.loads(json.dumps(intake, default=vars))  # type: ignore[no-any-return]

@@ -52,7 +52,7 @@ def _counted(
 def test_newest_answer_of_each_annotator_counts_with_the_trust_of_the_roster() -> None:
     rows, counts = _counted(
         [
-            [answer(0), answer(1), answer(0, "on_time", time="2027-01-15T07:09:00Z")],
+            [answer(0), answer(1), answer(0, "on_time", time="2026-01-15T07:09:00Z")],
             [answer(0, annotator="owl")],
         ]
     )
@@ -157,7 +157,7 @@ def _histories(draw: st.DrawFn) -> list[LabelEvent]:
                 draw(st.sampled_from(["late", "on_time", None, "maybe"])),
                 draw(st.sampled_from(["fox", "owl"])),
                 role=draw(st.sampled_from(["vote", "vote", "adjudication"])),
-                time=f"2027-01-15T07:0{draw(st.integers(0, 2))}:00Z",
+                time=f"2026-01-15T07:0{draw(st.integers(0, 2))}:00Z",
                 seconds=float(number),
                 supersedes=before,
             )
