@@ -5,20 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from mlops_kit.labels.queue.model import Prelabel
 from mlops_kit.spec.kinds import JsonValue
 
 LEASE_SECONDS = 600.0
 """How long an item that somebody looks at is kept from the others."""
-
-
-@dataclass(frozen=True)
-class Prelabel:
-    """What the model would answer."""
-
-    value: JsonValue
-    """In the form of an answer."""
-    probability: float | None = None
-    """How sure the model is, 0 to 1."""
 
 
 @dataclass(frozen=True)

@@ -7,15 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mlops_kit.artifacts.duck import literal, open_duck, quoted
-from mlops_kit.artifacts.tables import EventFiles, TableFiles
+from mlops_kit.artifacts.tables import EventFiles
 from mlops_kit.labels.asking.board import Asked, Given, Slot
 from mlops_kit.labels.asking.queue import QueueFile
+from mlops_kit.labels.delivery.pool import ITEMS, Pool
 from mlops_kit.labels.events.counting import counted_votes
-from mlops_kit.labels.items import content_sql, item_sql, text_sql
-from mlops_kit.labels.pool import pii_columns, shown_columns
+from mlops_kit.labels.items import text_sql
 from mlops_kit.spec.kinds import JsonValue
-from mlops_kit.spec.labels import EventRole, Labelling, LabelTask
-from mlops_kit.spec.model import Schema
+from mlops_kit.spec.labels import EventRole
 
 CHUNK = 1000
 """How many items are held ready."""
@@ -26,40 +25,18 @@ _ANOTHER = frozenset({"disagreeing", "mislabelled", "review"})
 _SAME_PERSON = frozenset({"mislabelled", "review"})
 
 
-@dataclass(frozen=True)
-class Source:
-    """Where the items of a task come from."""
-
-    name: str
-    """Name of the task."""
-    task: LabelTask
-    """The task."""
-    labelling: Labelling
-    """All of labels/labels.yaml."""
-    key: Sequence[str]
-    """Columns that name a row."""
-    schema: Schema | None
-    """The data contract, which says what is `pii`."""
-    rows: TableFiles
-    """The table."""
-    role: EventRole = "vote"
-    """What answers are given for."""
-
-
 class Items:
     """Items that are asked about. They are read from the table in chunks, never all at once; what is hidden is never read."""
 
-    def __init__(self, source: Source, queue: QueueFile, events: EventFiles) -> None:
-        self.source = source
-        self.kinds = source.rows.schema()
-        hidden = pii_columns(source.schema) - set(source.task.allow_pii)
-        self.shown = shown_columns(source.task, self.kinds, source.schema)
-        self._item = item_sql(source.key, self.kinds, hidden)
+    def __init__(self, pool: Pool, queue: QueueFile, events: EventFiles, role: EventRole = "vote") -> None:
+        self.pool = pool
+        self.role = role
         self.queue = queue
         self.strategies = {each.item: each for each in queue.lines}
         self._duck = open_duck()
         self._at = 0
-        counted_votes(self._duck, events, source.name, source.labelling, verify=False)
+        pool.view(self._duck)
+        counted_votes(self._duck, events, pool.name, pool.labelling, verify=False)
         self.total = self._order()
         self.absent = len(self.strategies) - self.total if self.strategies else 0
 
@@ -80,15 +57,15 @@ class Items:
         """Return what the cell of the item's image holds; None when there is none."""
         if not self._has_images():
             return None
-        column = quoted(str(self.source.task.image))
-        sql = f"SELECT {column} FROM {self._rows()} WHERE {self._item} = {literal(item)} LIMIT 1"
+        column = quoted(f".{self.pool.task.image}")
+        sql = f"SELECT {column} FROM {ITEMS} WHERE item = {literal(item)} LIMIT 1"
         row = self._duck.run(sql).fetchone()
         return row[0] if row else None
 
     def earlier(self, annotator: str) -> list[tuple[str, Given]]:
         """Return the annotator's latest answers that stand, the newest last: item and answer; at most CHUNK."""
         sql = (
-            f"SELECT item, id, value FROM counted_votes WHERE annotator = {literal(annotator)} AND role = {literal(self.source.role)} "
+            f"SELECT item, id, value FROM counted_votes WHERE annotator = {literal(annotator)} AND role = {literal(self.role)} "
             f"AND NOT (value IS NULL AND coalesce(reason, '') = {literal(TAKEN_BACK)}) ORDER BY time DESC, id DESC LIMIT {CHUNK}"
         )
         found = self._duck.run(sql).fetchall()
@@ -101,10 +78,6 @@ class Items:
         votes = self._grouped(f"SELECT {_VOTE} FROM counted_votes WHERE item = {literal(item)}")
         return self._slot(asked[0], votes.get(item, [])) if asked else None
 
-    def _rows(self) -> str:
-        where = f" WHERE ({self.source.task.where})" if self.source.task.where else ""
-        return f"(SELECT * FROM {self.source.rows.sql()}{where})"
-
     def _order(self) -> int:
         """Make the table `asked`: place (from 0) and item."""
         import pyarrow as pa
@@ -113,10 +86,12 @@ class Items:
             names = list(self.strategies)
             queue = pa.table({"place": list(range(len(names))), "item": names})
             self._duck.connection.register("queue", queue)
-            wanted = f"SELECT place, item FROM queue SEMI JOIN (SELECT {self._item} AS item FROM {self._rows()}) USING (item)"
+            wanted = f"SELECT place, item FROM queue SEMI JOIN {ITEMS} USING (item)"
         else:
             # The digest stands in for chance: the same order everywhere, and no order of the table.
-            wanted = f"SELECT md5(item) AS place, item FROM (SELECT DISTINCT {self._item} AS item FROM {self._rows()}) {self._open()}"
+            wanted = (
+                f"SELECT md5(item) AS place, item FROM (SELECT DISTINCT item FROM {ITEMS}) {self._open()}"
+            )
         self._duck.run(
             f"CREATE TEMP TABLE asked AS SELECT row_number() OVER (ORDER BY place) - 1 AS place, item FROM ({wanted})"
         )
@@ -125,16 +100,14 @@ class Items:
 
     def _open(self) -> str:
         """Return what leaves those items over that still need an answer of this role."""
-        if self.source.role == "vote":
+        if self.role == "vote":
             enough = (
                 "SELECT item FROM counted_votes GROUP BY item HAVING count(*) FILTER (role <> 'vote' AND value IS NOT NULL) > 0 "
-                f"OR count(*) FILTER (role = 'vote' AND value IS NOT NULL) >= {self.source.task.votes}"
+                f"OR count(*) FILTER (role = 'vote' AND value IS NOT NULL) >= {self.pool.task.votes}"
             )
             return f"ANTI JOIN ({enough}) USING (item)"
-        decided = (
-            f"SELECT item FROM counted_votes WHERE role = {literal(self.source.role)} AND value IS NOT NULL"
-        )
-        if self.source.role == "gold":
+        decided = f"SELECT item FROM counted_votes WHERE role = {literal(self.role)} AND value IS NOT NULL"
+        if self.role == "gold":
             return f"ANTI JOIN ({decided}) USING (item)"
         torn = "SELECT item FROM counted_votes WHERE role = 'vote' GROUP BY item HAVING count(DISTINCT value) > 1"
         return f"SEMI JOIN ({torn}) USING (item) ANTI JOIN ({decided}) USING (item)"
@@ -144,34 +117,33 @@ class Items:
 
     def _read(self, table: str, where: str) -> list[Asked]:
         """Return items with the texts of their columns. A key that two rows have stands for the first of them."""
-        task = self.source.task
-        cells = [name for name in self.shown if name != task.image and name != self._own_text()]
-        texts = [f"{text_sql(name, self.kinds[name])} AS c{at}" for at, name in enumerate(cells)]
-        own = self._own_text()
-        texts.append(f"{'NULL' if own is None else text_sql(own, self.kinds[own])} AS own_text")
-        texts.append(
-            f"{'false' if not self._has_images() else quoted(str(task.image)) + ' IS NOT NULL'} AS own_image"
-        )
-        content = content_sql(self.shown, self.kinds)
+        pool, text = self.pool, self._own_text()
+        cells = [name for name in pool.shown if name not in (pool.task.image, text)]
+        texts = [self._text(name) for name in (*cells, *filter(None, [text]))]
+        image = f"{quoted(f'.{pool.task.image}')} IS NOT NULL" if self._has_images() else "false"
         sql = (
-            f"SELECT {table}.item, shown.* EXCLUDE (own_item) FROM {table} JOIN (SELECT {self._item} AS own_item, {content} AS own_content, "
-            f"{', '.join(texts)} FROM {self._rows()}) AS shown ON shown.own_item = {table}.item WHERE {where} ORDER BY place, own_content"
+            f"SELECT item, content, {''.join(f'{each}, ' for each in texts)}{'' if text else 'NULL, '}{image} "
+            f"FROM {table} JOIN {ITEMS} USING (item) WHERE {where} ORDER BY place, content"
         )
         found: dict[str, Asked] = {}
-        for item, hashed, *values, text, image in self._duck.run(sql).fetchall():
+        for item, hashed, *values, own, has_image in self._duck.run(sql).fetchall():
             pairs = tuple(zip(cells, values, strict=True))
             line = self.strategies.get(item)
             found.setdefault(
-                item, Asked(item, hashed, pairs, text, bool(image), line.prelabel if line else None)
+                item, Asked(item, hashed, pairs, own, bool(has_image), line.prelabel if line else None)
             )
         return list(found.values())
 
+    def _text(self, name: str) -> str:
+        """Return SQL of the text of a shown column."""
+        return text_sql(f".{name}", self.pool.kinds[name])
+
     def _own_text(self) -> str | None:
-        text = self.source.task.text
-        return text if text in self.shown else None
+        text = self.pool.task.text
+        return text if text in self.pool.shown else None
 
     def _has_images(self) -> bool:
-        return self.source.task.image is not None and self.source.task.image in self.shown
+        return self.pool.task.image in self.pool.shown
 
     def _votes(self, start: int) -> Mapping[str, list[_Vote]]:
         return self._grouped(
@@ -191,7 +163,7 @@ class Items:
     def _slot(self, asked: Asked, votes: Sequence[_Vote]) -> Slot:
         line = self.strategies.get(asked.item)
         strategy = line.strategy if line else ""
-        role = self.source.role
+        role = self.role
         own = [vote for vote in votes if vote.role == role]
         answers = {vote.annotator for vote in own if vote.value is not None}
         fresh = {vote.annotator for vote in own if vote.fresh}
@@ -208,11 +180,11 @@ class Items:
 
     def _wanted(self, votes: Sequence[_Vote], earlier: set[str], strategy: str) -> int | None:
         """Return how many more answers an item needs, beyond the `earlier` ones: of a gold question one of everybody."""
-        if self.source.role != "vote":
+        if self.role != "vote":
             return 1 - min(1, len(earlier))
         if any(vote.role == "gold" and vote.value is not None for vote in votes):
             return None
-        return max(self.source.task.votes - len(earlier), int(strategy in _ANOTHER))
+        return max(self.pool.task.votes - len(earlier), int(strategy in _ANOTHER))
 
 
 @dataclass(frozen=True)

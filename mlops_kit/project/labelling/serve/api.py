@@ -12,9 +12,9 @@ from typing import Any
 
 from mlops_kit.errors import BadDataError, MlopsKitError, OutsideError, UsageError
 from mlops_kit.labels.asking.board import Asked
+from mlops_kit.labels.guidelines import read_guidelines
 from mlops_kit.outside.resources import templates_root
 from mlops_kit.outside.web_server import Request, Response
-from mlops_kit.project.labelling.serve.guidelines import Guidelines
 from mlops_kit.project.labelling.serve.session import ConflictError, LabelSession, Reply, UnknownItemError
 
 FILES = {
@@ -27,14 +27,16 @@ FILES = {
     "/icon.svg": ("icon.svg", "image/svg+xml"),
 }
 
+LONGEST = 200_000
+"""Most characters of guidelines that are shown."""
+
 
 class LabelApi:
     """Answers requests: the page to everybody, data to whoever has the token of an annotator."""
 
-    def __init__(self, session: LabelSession, tokens: Mapping[str, str], guidelines: Guidelines) -> None:
+    def __init__(self, session: LabelSession, tokens: Mapping[str, str]) -> None:
         self._session = session
         self._tokens = tokens
-        self._guidelines = guidelines
         folder = templates_root() / "label"
         self._files = {path: ((folder / name).read_bytes(), kind) for path, (name, kind) in FILES.items()}
         self._routes: Mapping[tuple[str, str], Callable[[str, Request], Response]] = {
@@ -73,25 +75,30 @@ class LabelApi:
         return found[0] if found else None
 
     def _task(self, annotator: str, _request: Request) -> Response:
-        source = self._session.items.source
-        task = source.task
+        pool = self._session.items.pool
+        task = pool.task
         return _json(
             {
-                "task": source.name,
+                "task": pool.name,
                 "type": task.type,
-                "question": task.question or f"{source.name}?",
+                "question": task.question or f"{pool.name}?",
                 "classes": [{"name": name, "key": key} for name, key in _keys(task.classes, task.shortcuts)],
                 "min": task.min,
                 "max": task.max,
                 "text": task.text,
                 "image": task.image,
-                "role": source.role,
+                "role": self._session.items.role,
                 "annotator": annotator,
                 "batch": self._session.batches[annotator],
-                "guidelines": {"version": self._guidelines.version(), "text": self._guidelines.text()},
+                "guidelines": self._guidelines(),
                 "prelabels": self._session.prelabels,
             }
         )
+
+    def _guidelines(self) -> dict[str, Any]:
+        pool = self._session.items.pool
+        found = read_guidelines(pool.root, pool.task.guidelines)
+        return {"version": found.version if found else None, "text": found.text[:LONGEST] if found else ""}
 
     def _next(self, annotator: str, _request: Request) -> Response:
         return _json(self._state(annotator, self._session.next(annotator)))
@@ -123,7 +130,7 @@ class LabelApi:
         return {
             "item": None if asked is None else self._shown(asked),
             "progress": asdict(self._session.progress(annotator)),
-            "guideline": self._guidelines.version(),
+            "guideline": self._session.guideline(),
         }
 
     def _shown(self, asked: Asked) -> dict[str, Any]:

@@ -9,22 +9,20 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlops_kit.artifacts.tables import TableFiles, read_partition_rows, read_rows
-from mlops_kit.errors import BadDataError, OutsideError, UsageError
-from mlops_kit.labels.asking.items import Items, Source
+from mlops_kit.errors import OutsideError
+from mlops_kit.labels.asking.items import Items
+from mlops_kit.labels.asking.queue import open_queue
 from mlops_kit.labels.places import EVENTS
 from mlops_kit.outside import git
 from mlops_kit.outside.file_lock import hold_file, silent
 from mlops_kit.outside.web_server import WebServer
+from mlops_kit.project.labelling.pool import open_pool
 from mlops_kit.project.labelling.serve.api import LabelApi
-from mlops_kit.project.labelling.serve.guidelines import Guidelines
 from mlops_kit.project.labelling.serve.people import find_annotators
-from mlops_kit.project.labelling.serve.queue_file import read_queue
 from mlops_kit.project.labelling.serve.remembered import FOLDER, Remembered, forget, recall, remember
 from mlops_kit.project.labelling.serve.session import LabelSession
 from mlops_kit.project.labelling.store import event_path, events_here, label_lock, mend_torn, new_batch
-from mlops_kit.spec.labels import EventRole, Labelling
-from mlops_kit.spec.load import read_labelling, read_lifecycle, read_schema
+from mlops_kit.spec.labels import EventRole
 
 
 @dataclass(frozen=True)
@@ -71,42 +69,20 @@ def serve_labels(root: Path, options: ServeOptions, on_ready: Callable[[Serving]
     After a server that was killed the next one has the same address, tokens and files of events, and nothing that a page was told is lost.
     Raises UsageError, SpecError, RefusedError and BadDataError for what cannot be served, OutsideError where the port is taken.
     """
-    lifecycle = read_lifecycle(root)
-    labelling = read_labelling(root)
-    name = find_task(labelling, options.task)
-    task = labelling.tasks[name]
-    schema = read_schema(root) if (root / "schema.yaml").is_file() else None
-    annotators = find_annotators(root, labelling, name, options.annotators)
-    with _only_one(root, name):
+    pool = open_pool(root, options.task)
+    annotators = find_annotators(root, pool.labelling, pool.name, options.annotators)
+    with _only_one(root, pool.name):
         mend_all(root)
-        source = Source(
-            name, task, labelling, lifecycle.task.key, schema, _table(root, task.table), options.role
-        )
-        items = Items(source, read_queue(root, name), events_here(root))
+        queue = open_queue(root, pool.name)
+        items = Items(pool, queue, events_here(root), options.role)
         try:
-            guidelines = Guidelines(root / task.guidelines)
-            what = f"{items.queue.mark}_{name}" if items.queue.mark else name
+            what = f"{queue.mark}_{pool.name}" if queue.mark else pool.name
             batches = {who: find_batch(root, what, who) for who in annotators}
-            session = LabelSession(root, items, batches, guidelines.version, prelabels=options.prelabels)
-            _run(root, options, session, guidelines, on_ready)
+            session = LabelSession(items, batches, prelabels=options.prelabels)
+            _run(session, options, on_ready)
             return {who: session.progress(who).own for who in annotators}
         finally:
             items.close()
-
-
-def find_task(labelling: Labelling, wanted: str | None) -> str:
-    """Return the task that is meant. Raises UsageError for one that is not there, or when there are several."""
-    names = list(labelling.tasks)
-    if wanted is None and len(names) == 1:
-        return names[0]
-    if wanted is None or wanted not in labelling.tasks:
-        said = (
-            f"labels/labels.yaml has no task `{wanted}`"
-            if wanted
-            else "labels/labels.yaml has several tasks: which?"
-        )
-        raise UsageError(said, fix=f"name one of {', '.join(names)}")
-    return wanted
 
 
 def find_batch(root: Path, what: str, who: str) -> str:
@@ -137,23 +113,17 @@ def mend_all(root: Path) -> None:
             mend_torn(root, event_path(root, path.stem).stem)
 
 
-def _run(
-    root: Path,
-    options: ServeOptions,
-    session: LabelSession,
-    guidelines: Guidelines,
-    on_ready: Callable[[Serving], None],
-) -> None:
-    source = session.items.source
-    known = recall(root, source.name, list(session.batches))
-    server = _listen(LabelApi(session, known.tokens, guidelines), options, known.port)
+def _run(session: LabelSession, options: ServeOptions, on_ready: Callable[[Serving], None]) -> None:
+    items, root = session.items, session.items.pool.root
+    task = items.pool.name
+    known = recall(root, task, list(session.batches))
+    server = _listen(LabelApi(session, known.tokens), options, known.port)
     try:
-        remember(root, source.name, Remembered(server.port, known.tokens))
+        remember(root, task, Remembered(server.port, known.tokens))
         links = {who: f"{server.address}#token={token}" for who, token in known.tokens.items()}
-        items = session.items
         on_ready(
             Serving(
-                source.name,
+                task,
                 links,
                 session.batches,
                 items.total,
@@ -164,7 +134,7 @@ def _run(
         )
         with suppress(KeyboardInterrupt):
             server.run()
-        forget(root, source.name)  # the end in order; after a crash it stays for the next server
+        forget(root, task)  # the end in order; after a crash it stays for the next server
     finally:
         server.close()
 
@@ -177,15 +147,6 @@ def _listen(api: LabelApi, options: ServeOptions, port: int) -> WebServer:
         return WebServer(api, options.host, port)
     except OutsideError:
         return WebServer(api, options.host, 0)
-
-
-def _table(root: Path, name: str) -> TableFiles:
-    folder, file = root / "data" / name, root / "data" / f"{name}.parquet"
-    if folder.is_dir():
-        return read_partition_rows(folder)
-    if not file.exists():
-        raise BadDataError(f"data/{name}.parquet is not here", fix="mlops-kit pull, or mlops-kit run")
-    return read_rows(file)
 
 
 @contextmanager

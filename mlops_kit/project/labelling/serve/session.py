@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from threading import Lock
 from time import monotonic
 
@@ -15,6 +14,7 @@ from mlops_kit.labels.asking.board import Asked, Board, Given, Slot
 from mlops_kit.labels.asking.items import TAKEN_BACK, Items
 from mlops_kit.labels.events.model import LabelEvent
 from mlops_kit.labels.events.values import value_fault
+from mlops_kit.labels.guidelines import read_guidelines
 from mlops_kit.project.labelling.serve.images import find_image
 from mlops_kit.project.labelling.store import append_event
 from mlops_kit.spec.kinds import JsonValue
@@ -82,18 +82,14 @@ class LabelSession:
 
     def __init__(
         self,
-        root: Path,
         items: Items,
         batches: Mapping[str, str],
-        guideline: Callable[[], str | None],
         *,
         prelabels: bool = True,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self.root = root
         self.items = items
         self.batches = batches
-        self.guideline = guideline
         self.prelabels = prelabels
         self._now = now
         self._last = datetime.min.replace(tzinfo=UTC)
@@ -143,7 +139,7 @@ class LabelSession:
             item, said = self._history[annotator][-1]
             slot = self._slot(item)
             event = self._event(annotator, slot, None, supersedes=said.id, reason=TAKEN_BACK)
-            id = append_event(self.root, self.batches[annotator], event)  # noqa: A001 - the word
+            id = append_event(self.items.pool.root, self.batches[annotator], event)  # noqa: A001 - the word
             self._history[annotator].pop()
             self._own[annotator] = max(0, self._own[annotator] - 1)
             self._board.record(annotator, item, Given(id, None, taken_back=True))
@@ -155,6 +151,11 @@ class LabelSession:
             self._slot(item)
             self._board.put_off(annotator, item)
 
+    def guideline(self) -> str | None:
+        """Return the version of the guidelines as the file is now; None without one. Raises SpecError for a file that cannot be used."""
+        found = read_guidelines(self.items.pool.root, self.items.pool.task.guidelines)
+        return found.version if found else None
+
     def progress(self, annotator: str) -> Progress:
         """Return how far the work is."""
         with self._lock:
@@ -164,7 +165,7 @@ class LabelSession:
         """Return media type and bytes of an item's image. Raises UnknownItemError for an item that nobody is asked about."""
         with self._lock:
             self._slot(item)
-            return find_image(self.root, self.items.image(item))
+            return find_image(self.items.pool.root, self.items.image(item))
 
     def _slot(self, item: str) -> Slot:
         if item not in self._board.slots:
@@ -175,9 +176,9 @@ class LabelSession:
         return self._board.slots[item]
 
     def _check(self, slot: Slot, reply: Reply) -> None:
-        fault = value_fault(self.items.source.task, reply.value)
+        fault = value_fault(self.items.pool.task, reply.value)
         if fault is not None:
-            raise BadDataError(f"this is no answer to `{self.items.source.name}`: {fault[1]}")
+            raise BadDataError(f"this is no answer to `{self.items.pool.name}`: {fault[1]}")
         if reply.content is not None and reply.content != slot.asked.content:
             raise ConflictError("what is shown has changed since", fix="load the page again")
         for name, value, most in (
@@ -200,7 +201,7 @@ class LabelSession:
             reason=(reply.reason or "").strip()[:LONGEST_REASON] or None,
             reply=reply,
         )
-        id = append_event(self.root, self.batches[annotator], event)  # noqa: A001 - the word
+        id = append_event(self.items.pool.root, self.batches[annotator], event)  # noqa: A001 - the word
         given = Given(id, reply.value)
         self._board.record(annotator, slot.asked.item, given)
         history = [entry for entry in self._history[annotator] if entry[0] != slot.asked.item]
@@ -218,18 +219,18 @@ class LabelSession:
         reason: str | None,
         reply: Reply | None = None,
     ) -> LabelEvent:
-        source = self.items.source
-        known = source.labelling.annotators.get(annotator)
+        pool = self.items.pool
+        known = pool.labelling.annotators.get(annotator)
         shown = self.prelabels and slot.asked.prelabel is not None
         seconds = reply.seconds if reply else None
         return LabelEvent(
             item=slot.asked.item,
-            task=source.name,
+            task=pool.name,
             value=value,
             annotator=annotator,
             time=self._time(),
             source=known.source if known else "person",
-            role=source.role,
+            role=self.items.role,
             content=slot.asked.content,
             confidence=reply.confidence if reply else None,
             seconds=None if seconds is None else round(min(seconds, MOST_SECONDS), 1),
