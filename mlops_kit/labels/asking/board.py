@@ -62,10 +62,12 @@ class Slot:
     """Who looks at it now."""
     until: float = 0.0
     """When that ends."""
+    usual: int = 1
+    """After how many answers it counts as complete where nobody may see that everybody is asked: as many as other items get."""
 
     def is_complete(self) -> bool:
-        """Return whether it has the answers that it needs."""
-        return self.wanted is not None and len(self.counted) >= self.wanted
+        """Return whether it has the answers that it needs, as far as annotators see: a gold question counts like every other item."""
+        return len(self.counted) >= (self.usual if self.wanted is None else self.wanted)
 
     def is_free(self, annotator: str, now: float) -> bool:
         """Return whether `annotator` can be asked at the time `now`: has not answered, and is not one too many."""
@@ -132,7 +134,7 @@ class Board:
         return self._hold(self.slots[item], annotator, now)
 
     def complete(self) -> int:
-        """Return how many items have all answers that they need; those that everybody is asked about are never complete."""
+        """Return how many items have all answers that they need."""
         return sum(slot.is_complete() for slot in self.slots.values())
 
     def _hold(self, slot: Slot, annotator: str, now: float) -> Slot:

@@ -168,6 +168,7 @@ class Items:
         answers = {vote.annotator for vote in own if vote.value is not None}
         fresh = {vote.annotator for vote in own if vote.fresh}
         slot = Slot(asked, self._wanted(votes, answers - fresh, strategy), answers & fresh)
+        slot.usual = max(0, self.pool.task.votes - len(answers - fresh))
         slot.given = {vote.annotator: Given(vote.id, vote.value, vote.taken_back) for vote in own}
         again = strategy in _SAME_PERSON
         slot.done = {vote.annotator for vote in own if not vote.taken_back and (vote.fresh or not again)}

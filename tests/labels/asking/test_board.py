@@ -73,3 +73,11 @@ def test_a_gold_question_goes_to_everybody_once() -> None:
         assert name(made.next_for(who, 0)) == "i0"
         made.record(who, "i0", Given("e", "x"))
         assert made.next_for(who, 0) is None
+
+
+def test_progress_does_not_tell_which_question_is_gold() -> None:
+    made = board(1, None)
+    made.add([Slot(Asked("plain", ""), 1)])
+    for done, item in enumerate(("i0", "plain"), 1):
+        made.record("anna", item, Given("e", "x"))
+        assert made.complete() == done

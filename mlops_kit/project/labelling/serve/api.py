@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hmac
 import json
+import math
 import sys
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NoReturn
 
 from mlops_kit.errors import BadDataError, MlopsKitError, OutsideError, UsageError
 from mlops_kit.labels.asking.board import Asked
@@ -29,6 +30,7 @@ FILES = {
 
 LONGEST = 200_000
 """Most characters of guidelines that are shown."""
+LARGEST = 1e12
 
 
 class LabelApi:
@@ -161,7 +163,8 @@ def _object(request: Request) -> dict[str, Any]:
     if request.kind != "application/json":
         raise UsageError("the body must be JSON", fix="Content-Type: application/json")
     try:
-        value = json.loads(request.body, parse_constant=_no_constant)
+        value = json.loads(request.body, parse_constant=_no_constant, parse_float=_finite)
+        json.dumps(value, ensure_ascii=False).encode()  # half a character cannot be written
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
@@ -169,8 +172,13 @@ def _object(request: Request) -> dict[str, Any]:
     return value
 
 
-def _no_constant(name: str) -> None:
+def _no_constant(name: str) -> NoReturn:
     raise ValueError(name)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _no_constant(text)
 
 
 def _reply(body: Mapping[str, Any]) -> Reply:
@@ -212,7 +220,7 @@ def _maybe_number(body: Mapping[str, Any], name: str) -> float | None:
     value = body.get(name)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > LARGEST:
         raise UsageError(f"`{name}` must be a number")
     return float(value)
 

@@ -176,7 +176,10 @@ class LabelSession:
         return self._board.slots[item]
 
     def _check(self, slot: Slot, reply: Reply) -> None:
-        fault = value_fault(self.items.pool.task, reply.value)
+        try:
+            fault = value_fault(self.items.pool.task, reply.value)
+        except OverflowError:  # a whole number with hundreds of digits
+            raise BadDataError("the number is too large") from None
         if fault is not None:
             raise BadDataError(f"this is no answer to `{self.items.pool.name}`: {fault[1]}")
         if reply.content is not None and reply.content != slot.asked.content:

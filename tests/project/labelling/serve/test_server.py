@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import csv
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from tests.support.label_page import Served, events_of, make_project, served
+from mlops_kit.outside.web_server import _is_allowed, is_loopback
+from mlops_kit.project.labelling.export import export_items
+from mlops_kit.project.labelling.import_ import Options, import_answers
+from mlops_kit.spec.kinds import JsonValue
+from tests.support.label_page import LABELS, Served, events_of, make_project, served, served_here
 
 TWO = ("--annotator", "anna", "--annotator", "ben")
 
@@ -105,6 +111,11 @@ def test_strangers_are_turned_away(page: Served, headers: dict[str, str], status
         ("{", 400),
         ("[" * 100_000, 400),
         ('{"item": "n01", "value": "good", "seconds": NaN}', 400),
+        ('{"item": "n01", "value": "good", "seconds": 1e999}', 400),
+        ({"item": "n01", "value": "good", "seconds": 10**400}, 400),
+        ({"item": "n01", "value": "good", "reason": "\ud800"}, 400),
+        ({"item": "n01' OR '1'='1", "value": "good"}, 404),
+        ({"item": "a\0b", "value": "good"}, 404),
     ],
 )
 def test_a_bad_answer_is_refused_and_not_written(page: Served, home: Path, body: object, status: int) -> None:
@@ -145,3 +156,43 @@ def test_after_a_kill_all_is_there_and_the_address_is_the_same(tmp_path: Path) -
         assert again.process.stdout is not None
         assert again.process.stdout.read() == '{"answers": {"anna": 0}}\n'
     assert [event["value"] for event in events_of(root)] == ["good", "good", None]
+
+
+def test_the_page_and_a_csv_file_give_the_same_events(tmp_path: Path) -> None:
+    answers: dict[str, JsonValue] = {"n00": "good", "n01": "bad", "n02": None}
+    labels = LABELS + "    acceptance: {min_complete: 0.5}\n"
+    root, other = (make_project(tmp_path / name, labels, count=3) for name in ("page", "csv"))
+    with served_here(root) as running:
+        for item, value in answers.items():
+            assert running.ask("POST", "/api/answer", {"item": item, "value": value})[0] == 201
+    export_items(other, tmp_path / "todo.csv", batch="b")
+    rows = list(csv.DictReader((tmp_path / "todo.csv").read_text(encoding="utf-8-sig").splitlines()))
+    with (tmp_path / "done.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows({**row, "value": answers[row["item"]] or "?"} for row in rows)
+    import_answers(other, tmp_path / "done.csv", Options(annotator="anna"))
+    same = ("item", "task", "value", "annotator", "source", "role", "content", "guideline", "supersedes")
+    found = [sorted([[event.get(name) for name in same] for event in events_of(each)], key=str) for each in (root, other)]  # fmt: skip
+    assert found[0] == found[1]
+
+
+def test_eight_annotators_at_once_never_share_an_item(tmp_path: Path) -> None:
+    root = make_project(tmp_path, count=60)
+    people = [f"p{number}" for number in range(8)]
+
+    def work(who: str) -> None:
+        while (item := running.ask("GET", "/api/next", who=who)[1]["item"]) is not None:
+            running.ask("POST", "/api/answer", {"item": item["item"], "value": "good"}, who=who)
+
+    with served_here(root, None, *people) as running, ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, people))
+    events = events_of(root)
+    assert len({event["item"] for event in events}) == len(events) == 60
+    assert len({event["time"] for event in events}) == 60
+
+
+def test_a_phone_reaches_a_server_that_listens_everywhere_and_a_strange_name_does_not() -> None:
+    assert [_is_allowed(host, "0.0.0.0") for host in ("192.168.1.7:80", "localhost", "evil.example", "")] == [True, True, False, False]  # fmt: skip
+    assert [_is_allowed(host, "127.0.0.1") for host in ("127.0.0.1:80", "[::1]:80", "192.168.1.7")] == [True, True, False]  # fmt: skip
+    assert not is_loopback("0.0.0.0")
