@@ -14,9 +14,13 @@ def register(group: typer.Typer) -> None:
 
 def export(
     task: str | None = typer.Argument(None, help="Task of labels/labels.yaml; the only one by default."),
-    to: Path = typer.Option(..., "--to", help="File or folder to write; a folder also gets the guidelines."),
+    to: str = typer.Option(
+        ...,
+        "--to",
+        help="File or folder to write (a folder also gets the guidelines), or the address of a Label Studio server.",
+    ),
     form: str | None = typer.Option(
-        None, "--format", help="csv or json; by the ending of the file by default."
+        None, "--format", help="csv, json or label-studio; by the ending of the file by default."
     ),
     budget: int | None = typer.Option(None, "--budget", min=1, help="Most items."),
     queue: bool | None = typer.Option(
@@ -44,6 +48,8 @@ def export(
         mlops-kit label export --to todo.csv --budget 100
 
         mlops-kit label export late --to outbox/ --format json --batch late-agency-1
+
+        mlops-kit label export late --to http://127.0.0.1:8080
     """
     from mlops_kit.cli.patience import told_when_slow
     from mlops_kit.cli.place import print_text

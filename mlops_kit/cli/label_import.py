@@ -33,7 +33,7 @@ def register(group: typer.Typer) -> None:
 
 
 def import_(
-    file: Path = typer.Argument(..., help="The file that came back."),
+    file: str = typer.Argument(..., help="The file that came back, or the address of a Label Studio server."),
     task: str | None = typer.Option(
         None, "--task", help="Task of labels/labels.yaml; that of the export by default."
     ),
@@ -44,7 +44,7 @@ def import_(
         None, "--answers", help="The export that it answers, where the file does not say."
     ),
     form: str | None = typer.Option(
-        None, "--format", help="csv or json; by the ending of the file by default."
+        None, "--format", help="csv, json or label-studio; by the file by default."
     ),
     annotator: str | None = typer.Option(
         None, "--annotator", help="Who answered: a pseudonym; for files that do not say."
@@ -58,11 +58,14 @@ def import_(
     force: str | None = typer.Option(
         None, "--force-accept", metavar="REASON", help="Take a delivery that its test rejects."
     ),
+    partial: bool = typer.Option(
+        False, "--partial", help="More will come: do not judge whether it is complete."
+    ),
     dry_run: bool = typer.Option(False, "--dry-run", help="Judge it and write nothing."),
     as_json: bool = typer.Option(False, "--json", help="Print JSON."),
     repo: Path = typer.Option(Path(), "--repo", help="Folder of the project."),
 ) -> None:
-    """Read answers from CSV or JSON, test the delivery, and take it into labels/events, or refuse it as a whole with the reason.
+    """Read answers from CSV, JSON or Label Studio, test the delivery, and take it into labels/events, or refuse it as a whole with the reason.
 
     The test is `acceptance` of the task: gold questions, agreement, completeness, time, and patterns of answers. The verdict stands in
     labels/batches, also that of a forced acceptance. The same file again changes nothing. Names of annotators become pseudonyms.
@@ -75,6 +78,8 @@ def import_(
 
         mlops-kit label import from-agency.json --source vendor --batch late-agency-1
 
+        mlops-kit label import http://127.0.0.1:8080 --answers late-1 --partial
+
         mlops-kit label import from-agency.json --force-accept "gold questions 3 and 7 were wrong"
     """
     from mlops_kit.cli.patience import told_when_slow
@@ -84,7 +89,7 @@ def import_(
 
     options = Options(
         task=task, batch=batch, answers=answers, form=form, annotator=annotator, source=source.value if source else None,
-        role=role.value, force=force, dry_run=dry_run,
+        role=role.value, force=force, dry_run=dry_run, partial=partial,
     )  # fmt: skip
     with told_when_slow("reading the answers ..."):
         done = import_answers(repo, file, options)

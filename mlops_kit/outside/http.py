@@ -7,7 +7,7 @@ import re
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mlops_kit.errors import OutsideError
@@ -31,34 +31,36 @@ class HttpError(Exception):
 def request_json(
     method: str,
     url: str,
-    body: Mapping[str, Any] | None,
+    body: Mapping[str, Any] | Sequence[Any] | None,
     headers: Mapping[str, str],
     *,
+    attempts: int = ATTEMPTS,
+    timeout: float = TIMEOUT_SECONDS,
     sleep: Callable[[float], None] = time.sleep,
 ) -> tuple[Any, str | None]:
     """Send `body` as JSON and return the answer with the address of the next page (None on the last).
 
     Status 429 and 5xx are tried again, as long as the server says or with growing pauses. Raises HttpError for other error
-    answers, OutsideError when no answer comes.
+    answers, OutsideError when no answer comes. `attempts`: 1 for what must not be done twice.
     """
     if not url.startswith(("http://", "https://")):
         raise OutsideError(f"{url} is no web address")
     data = json.dumps(body).encode() if body is not None else None
     sent = {"Content-Type": "application/json", "User-Agent": "mlops-kit", **headers}
-    for attempt in range(1, ATTEMPTS + 1):
+    for attempt in range(1, attempts + 1):
         request = urllib.request.Request(url, data=data, headers=sent, method=method)  # noqa: S310 - checked above
         try:
-            with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
+            with urllib.request.urlopen(request, timeout=timeout) as answer:  # noqa: S310
                 text = answer.read(MAX_BYTES)
                 link = _NEXT.search(answer.headers.get("Link") or "")
                 return (json.loads(text) if text else None), (link[1] if link else None)
         except urllib.error.HTTPError as error:
             with error:
-                if (error.code != 429 and error.code < 500) or attempt == ATTEMPTS:
+                if (error.code != 429 and error.code < 500) or attempt == attempts:
                     raise HttpError(error.code, _message(error)) from None
                 sleep(_pause(error.headers.get("Retry-After"), attempt))
         except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
-            if attempt == ATTEMPTS:
+            if attempt == attempts:
                 raise OutsideError(
                     f"no answer from {url.split('/')[2]}: {getattr(error, 'reason', error)}"
                 ) from None
@@ -72,6 +74,7 @@ def _pause(said: str | None, attempt: int) -> float:
 
 def _message(error: urllib.error.HTTPError) -> str:
     try:
-        return str(json.loads(error.read(MAX_BYTES)).get("message", ""))[:300]
+        said = json.loads(error.read(MAX_BYTES))
+        return str(said.get("message") or said.get("validation_errors") or said.get("detail") or "")[:300]
     except (ValueError, AttributeError):
         return str(error.reason)[:300]

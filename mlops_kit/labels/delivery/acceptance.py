@@ -58,6 +58,8 @@ class Evidence:
     """Votes that count so far for these items, of other deliveries."""
     balance: Mapping[str, int] = field(default_factory=dict)
     """Answer, as `said` writes it -> how many votes of other deliveries give it, for any item of the task."""
+    partial: bool = False
+    """Whether more will come, so that nobody asks whether it is complete."""
 
 
 def judge(task: LabelTask, evidence: Evidence) -> tuple[Check, ...]:
@@ -67,7 +69,7 @@ def judge(task: LabelTask, evidence: Evidence) -> tuple[Check, ...]:
     return (
         *_gold(task, newest, evidence.gold),
         *_agreement(task, newest, evidence),
-        *_complete(bounds, newest, evidence.exported),
+        *_complete(bounds, newest, evidence),
         *_hasty(bounds, newest),
         *_one_answer(newest, evidence.balance),
         *_copied(newest),
@@ -78,6 +80,18 @@ def judge(task: LabelTask, evidence: Evidence) -> tuple[Check, ...]:
 def is_accepted(checks: Sequence[Check]) -> bool:
     """Return whether no check failed."""
     return all(check.verdict != "fail" for check in checks)
+
+
+def why_rejected(checks: Sequence[Check]) -> str:
+    """Return in words what failed, with the figures; empty when nothing did."""
+    return "; ".join(map(_in_words, (check for check in checks if check.verdict == "fail")))
+
+
+def _in_words(check: Check) -> str:
+    if check.value is None or check.bound is None or check.name == "one answer":
+        return check.why
+    side = "at most" if check.name == "hasty" else "at least"
+    return f"{check.name} {check.value:.3g} ({side} {check.bound:g} is asked for): {check.why}"
 
 
 def _newest(answers: Sequence[LabelEvent]) -> list[LabelEvent]:
@@ -143,30 +157,26 @@ def _agreement(task: LabelTask, answers: Sequence[LabelEvent], evidence: Evidenc
             yield _bounded(name, found, bounds.min_agreement, text, judged=judged)
 
 
-def _complete(
-    bounds: Acceptance, answers: Sequence[LabelEvent], exported: Collection[str]
-) -> Iterator[Check]:
+def _complete(bounds: Acceptance, answers: Sequence[LabelEvent], evidence: Evidence) -> Iterator[Check]:
     blank = sum(each.value is None for each in answers)
     if blank:
-        yield _told(
-            "cannot tell", f"{blank} of {len(answers)} answers are `cannot tell`", wilson(blank, len(answers))
-        )
+        why = f"{blank} of {len(answers)} answers are `cannot tell`, or none that the task takes"
+        yield _told("cannot tell", why, wilson(blank, len(answers)))
+    exported = evidence.exported
     if not exported:
         yield Check("complete", "unknown", "no manifest says what went out", bound=bounds.min_complete)
         return
     answered = {each.item for each in answers if each.value is not None}
     came = wilson(len(answered & set(exported)), len(exported))
-    yield _bounded(
-        "complete", came, bounds.min_complete, f"of {len(exported)} items that went out have an answer"
-    )
+    why = f"of {len(exported)} items that went out have an answer"
+    if evidence.partial:
+        yield _told("complete", f"{why}; more will come", came)
+    else:
+        yield _bounded("complete", came, bounds.min_complete, why)
     foreign = len(answered - set(exported))
     if foreign:
-        yield Check(
-            "not asked for",
-            "told",
-            f"{foreign} items were answered that did not go out in this export",
-            count=foreign,
-        )
+        why = f"{foreign} items were answered that did not go out in this export"
+        yield Check("not asked for", "told", why, count=foreign)
 
 
 def _hasty(bounds: Acceptance, answers: Sequence[LabelEvent]) -> Iterator[Check]:

@@ -25,17 +25,21 @@ from mlops_kit.labels.delivery.model import Manifest, OutBatch, OutItem
 from mlops_kit.labels.delivery.pool import Pool
 from mlops_kit.labels.delivery.results import Exported
 from mlops_kit.labels.guidelines import read_guidelines
+from mlops_kit.labels.places import BATCHES
 from mlops_kit.labels.queue.model import read_queue
+from mlops_kit.outside.label_studio import is_server
 from mlops_kit.project.labelling.files import put_text, put_whole
+from mlops_kit.project.labelling.images import carried
 from mlops_kit.project.labelling.known import known_answers
 from mlops_kit.project.labelling.pool import open_pool
+from mlops_kit.project.labelling.studio import push_batch
 from mlops_kit.project.roots import find_root
 from mlops_kit.spec.kinds import JsonValue
 
 
 def export_items(
     start: Path,
-    to: Path,
+    to: Path | str,
     *,
     task: str | None = None,
     form: str | None = None,
@@ -45,7 +49,9 @@ def export_items(
     suggestions: bool = True,
     now: dt.datetime | None = None,
 ) -> Exported:
-    """Write items of a task to the file or folder `to`, for people who label elsewhere, and record them in labels/batches/<batch>.json.
+    """Hand out items of a task for people who label elsewhere, and record them in labels/batches/<batch>.json.
+
+    `to` is a file, a folder (which also gets the guidelines), or the address of a Label Studio server, where a project is made.
 
     The items are those of labels/queue/<task>.jsonl in its order, or without a queue (or with `queue=False`) those that lack answers, by name, with
     gold questions among them; `budget` is the most. What another open export holds already stays out. The same export again changes nothing.
@@ -55,14 +61,15 @@ def export_items(
         raise UsageError("a budget of no items", fix="--budget 100")
     root = find_root(start)
     pool = open_pool(root, task)
-    chosen_form = form or ("csv" if _is_folder(to) else form_of(to.name, None))
-    if chosen_form not in FORMS:
-        form_of(to.name, chosen_form)
+    server = str(to) if is_server(str(to)) else None
+    place = Path(to)
+    chosen_form = "label-studio" if server else form or ("csv" if _is_folder(place) else "")
+    chosen_form = form_of(place.name, chosen_form or None)
     previous = read_manifest(root, batch) if batch else None
     with open_duck() as duck:
         pool.view(duck)
         choice = _again(pool, previous) if previous else _choice(pool, duck, budget, queue)
-        items = _out_items(pool, duck, choice, suggestions=suggestions)
+        items = _out_items(pool, duck, choice, form=chosen_form, suggestions=suggestions)
     if not items:
         raise UsageError(_nothing(pool, choice), fix="mlops-kit label status")
     guidelines = read_guidelines(root, pool.task.guidelines)
@@ -70,9 +77,22 @@ def export_items(
     name = check_batch_name(batch) if batch else _batch_name(pool, items, guideline, now)
     previous = previous or read_manifest(root, name)
     out = OutBatch(name, pool.name, guideline, items)
-    contents = FORMS[chosen_form].write(out, pool.shown, pool.task)
     manifest = _manifest(pool, out, choice, chosen_form, previous, now)
-    return _write(root, pool, to, out, choice, contents, manifest, previous)
+    text = guidelines.text if guidelines else ""
+    if server:
+        changed = [put_text(manifest_path(root, name), manifest_text(manifest), root)]
+        pushed = push_batch(server, out, pool.shown, pool.task, text)
+        changed.append(pushed.new > 0)
+        files = [f"{server.rstrip('/')}/projects/{pushed.project}"]
+    else:
+        contents = FORMS[chosen_form].write(out, pool.shown, pool.task)
+        written = _files(
+            place, name, contents, {Path(pool.task.guidelines).name: text.encode()} if text else {}
+        )
+        changed = [put_whole(path, content, root) for path, content in written.items()]
+        changed.append(put_text(manifest_path(root, name), manifest_text(manifest), root))
+        files = [path.as_posix() for path in written]
+    return _exported(pool, out, choice, files, changed=any(changed))
 
 
 def _choice(pool: Pool, duck: Duck, budget: int | None, queue: bool | None) -> Choice:
@@ -112,11 +132,17 @@ def _again(pool: Pool, previous: Manifest) -> Choice:
     return Choice(tuple(previous.items), gold=int(previous.exported.get("gold", 0)), suggestions=queued)
 
 
-def _out_items(pool: Pool, duck: Duck, choice: Choice, *, suggestions: bool) -> tuple[OutItem, ...]:
+def _out_items(
+    pool: Pool, duck: Duck, choice: Choice, *, form: str, suggestions: bool
+) -> tuple[OutItem, ...]:
     made = []
     for item, content, data in pool.rows(duck, choice.items):
         value, probability = choice.suggestions.get(item, (None, None)) if suggestions else (None, None)
-        made.append(OutItem(item, content, data, value, probability))
+        plain = {
+            name: carried(cell, pool.root, form=form, image=name == pool.task.image)
+            for name, cell in data.items()
+        }
+        made.append(OutItem(item, content, plain, value, probability))
     return tuple(made)
 
 
@@ -129,9 +155,17 @@ def _batch_name(pool: Pool, items: Sequence[OutItem], guideline: str | None, now
 def _manifest(
     pool: Pool, out: OutBatch, choice: Choice, form: str, previous: Manifest | None, now: dt.datetime | None
 ) -> Manifest:
-    time = (now or dt.datetime.now(dt.UTC)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    """Return the record of an export: the one that is here when it says the same. Raises RefusedError when it says anything else."""
+    items = {each.item: each.content for each in out.items}
+    if previous is not None:
+        if previous.exported is None or list(previous.items.items()) != list(items.items()):
+            raise RefusedError(
+                f"labels/batches/{out.batch}.json is there already and says that other items or contents went out",
+                fix="choose another name: --batch",
+            )
+        return previous
     facts = {
-        "time": previous.exported["time"] if previous and previous.exported else time,
+        "time": (now or dt.datetime.now(dt.UTC)).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "format": form,
         "guideline": out.guideline,
         "columns": list(pool.shown),
@@ -139,36 +173,26 @@ def _manifest(
         "gold": choice.gold,
         "suggested": sum(_is_suggested(each) for each in out.items),
     }
-    items = {each.item: each.content for each in out.items}
-    return Manifest(out.batch, pool.name, facts, items, None, previous.deliveries if previous else ())
+    return Manifest(out.batch, pool.name, facts, items)
 
 
-def _write(
-    root: Path, pool: Pool, to: Path, out: OutBatch, choice: Choice, contents: Mapping[str, bytes], manifest: Manifest,
-    previous: Manifest | None,
-) -> Exported:  # fmt: skip
-    if previous is not None and (
-        list(previous.items.items()) != list(manifest.items.items()) or previous.exported is None
-    ):
-        raise RefusedError(
-            f"labels/batches/{out.batch}.json is there already and says that other items or contents went out",
-            fix="choose another name: --batch",
-        )
-    base = to / out.batch if _is_folder(to) else to.with_suffix("")
-    files = {base.with_name(base.name + suffix): content for suffix, content in contents.items()}
-    if not _is_folder(to) and len(files) == 1:
-        files = {to: next(iter(contents.values()))}
-    guidelines = root / pool.task.guidelines
-    if _is_folder(to) and guidelines.is_file():
-        files[to / guidelines.name] = guidelines.read_bytes()
-    changed = [put_whole(path, content, root) for path, content in files.items()]
-    path = manifest_path(root, out.batch)
-    changed.append(put_text(path, manifest_text(manifest), root))
+def _files(
+    to: Path, batch: str, contents: Mapping[str, bytes], beside: Mapping[str, bytes]
+) -> dict[Path, bytes]:
+    """Return what to write where: into a folder under the name of the batch, with what goes beside it; else to the file itself."""
+    if _is_folder(to):
+        made = {to / f"{batch}{suffix}": content for suffix, content in contents.items()}
+        return made | {to / name: content for name, content in beside.items()}
+    first, *more = contents.items()
+    return {to: first[1]} | {to.with_suffix(suffix): content for suffix, content in more}
+
+
+def _exported(pool: Pool, out: OutBatch, choice: Choice, files: Sequence[str], *, changed: bool) -> Exported:
     return Exported(
         batch=out.batch,
         task=pool.name,
-        files=tuple(file.as_posix() for file in files),
-        manifest=path.relative_to(root).as_posix(),
+        files=tuple(files),
+        manifest=f"{BATCHES}/{out.batch}.json",
         items=len(out.items),
         gold=choice.gold,
         suggested=sum(_is_suggested(each) for each in out.items),
@@ -177,7 +201,7 @@ def _write(
         hidden=tuple(sorted(pool.hidden & set(pool.kinds))),
         waiting=choice.waiting,
         gone=choice.gone,
-        changed=any(changed),
+        changed=changed,
     )
 
 

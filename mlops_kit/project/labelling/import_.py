@@ -10,19 +10,22 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mlops_kit.errors import UsageError
-from mlops_kit.labels.delivery.acceptance import Check, Evidence, is_accepted, judge
+from mlops_kit.errors import BadDataError, UsageError
+from mlops_kit.labels.delivery.acceptance import Check, Evidence, is_accepted, judge, why_rejected
 from mlops_kit.labels.delivery.forms import FORMS, form_of
 from mlops_kit.labels.delivery.manifest import check_batch_name, manifest_path, manifest_text, read_manifest
 from mlops_kit.labels.delivery.model import Answer, Delivery, Manifest
 from mlops_kit.labels.delivery.results import Decision, Imported, Taken
 from mlops_kit.labels.events.model import LabelEvent
 from mlops_kit.labels.events.values import value_fault
+from mlops_kit.outside.label_studio import is_server
+from mlops_kit.project.labelling.annotators import read_people
 from mlops_kit.project.labelling.files import put_text
 from mlops_kit.project.labelling.intake import Mode, take_batch
 from mlops_kit.project.labelling.known import earlier_answers, same_answers, saying
 from mlops_kit.project.labelling.pool import chosen_task
 from mlops_kit.project.labelling.pseudonyms import pseudonyms
+from mlops_kit.project.labelling.studio import pull_batch
 from mlops_kit.project.roots import find_root
 from mlops_kit.spec.labels import EventRole, EventSource, Labelling
 from mlops_kit.spec.load import read_labelling
@@ -48,41 +51,66 @@ class Options:
     """What the answers are."""
     force: str | None = None
     """Why a delivery is taken that its test rejects."""
+    partial: bool = False
+    """More will come: whether it is complete is told and not judged."""
     dry_run: bool = False
     """Judge, and write nothing."""
 
 
 def import_answers(
-    start: Path, file: Path, options: Options | None = None, *, now: dt.datetime | None = None
+    start: Path, source: Path | str, options: Options | None = None, *, now: dt.datetime | None = None
 ) -> Imported:
-    """Read the answers in `file`, test them against `acceptance` of the task, and take them into labels/events/ or refuse them all.
+    """Read the answers in a file or on a Label Studio server, test them by `acceptance` of the task, and take them, or refuse them all.
 
     What was decided, and why, is recorded in labels/batches/<batch>.json. The same file again changes nothing; one that was rejected is
     taken with `force`. Raises BadDataError for a file that is no delivery, UsageError where nobody says who answered or which task.
     """
     options = options or Options()
+    root = find_root(start)
+    labelling = read_labelling(root)
+    come = _from_server if is_server(str(source)) else _from_file
+    return come(root, labelling, source, options).run(now)
+
+
+def _from_file(root: Path, labelling: Labelling, source: Path | str, options: Options) -> _Import:
+    file = Path(source)
     try:
         content = file.read_bytes()
     except OSError as error:
         raise UsageError(
             f"{file} cannot be read: {error.strerror}", fix="name the file that came back"
         ) from None
-    root = find_root(start)
-    labelling = read_labelling(root)
-    form = FORMS[form_of(file.name, options.form)]
+    name = form_of(file.name, options.form, content)
 
     def read(task: str) -> Delivery:
-        return form.read(content, labelling.tasks[task], file.name)
+        return FORMS[name].read(content, labelling.tasks[task], file.name)
 
     first = options.task if options.task in labelling.tasks else next(iter(labelling.tasks))
     delivery = read(str(first))
-    export = _export(root, options, delivery)
+    export = _export(root, (options.answers, delivery.batch, options.batch), options.answers)
     task = chosen_task(labelling, options.task or (export.task if export else None))
     delivery = delivery if task == first else read(task)
     digest = hashlib.sha256(content).hexdigest()
     stem = export.batch if export else file.name.partition(".")[0]
     batch = check_batch_name(options.batch or f"{_plain(stem)}-{digest[:6]}")
-    return _Import(root, labelling, task, batch, export, options, digest).run(delivery, now)
+    return _Import(root, labelling, task, batch, export, options, digest, delivery, name)
+
+
+def _from_server(root: Path, labelling: Labelling, source: Path | str, options: Options) -> _Import:
+    names = (options.answers, options.batch)
+    if names == (None, None):
+        raise UsageError(
+            "which export is to come back?", fix="name it: --answers BATCH, as in labels/batches"
+        )
+    export = _export(root, names, options.answers)
+    if export is None:
+        raise UsageError(
+            f"nothing went out under the name {options.batch}", fix="ls labels/batches; --answers BATCH"
+        )
+    task = chosen_task(labelling, options.task or export.task)
+    delivery, digest = pull_batch(str(source), export.batch, labelling.tasks[task], read_people(root))
+    batch = check_batch_name(options.batch or f"{export.batch}-studio")
+    return _Import(root, labelling, task, batch, export, options, digest, delivery, "label-studio")
 
 
 @dataclass(frozen=True)
@@ -96,8 +124,16 @@ class _Import:
     export: Manifest | None
     options: Options
     digest: str
+    delivery: Delivery
+    form: str
 
-    def run(self, delivery: Delivery, now: dt.datetime | None) -> Imported:
+    def run(self, now: dt.datetime | None) -> Imported:
+        delivery = self.delivery
+        if not delivery.answers and not delivery.bad:
+            raise BadDataError(
+                f"no answers came back: {delivery.empty} items without one",
+                fix="fill in `value`, or wait until somebody has answered",
+            )
         manifest = read_manifest(self.root, self.batch) or Manifest(
             self.batch, self.task, answers=self.export.batch if self.export else None
         )
@@ -110,8 +146,8 @@ class _Import:
         events = self._events(delivery, received)
         checks = judge(self.labelling.tasks[self.task], self._evidence(events))
         verdict: Decision = "accepted" if is_accepted(checks) else "rejected"
-        reason = "; ".join(check.why for check in checks if check.verdict == "fail")
-        if before and (before["verdict"] != "rejected" or self.options.force is None):
+        reason = why_rejected(checks)
+        if before and before["verdict"] != "rejected":
             verdict, reason = before["verdict"], before.get("reason", "")
             checks = tuple(Check(**each) for each in before.get("checks", ()))
         elif verdict == "rejected" and self.options.force is not None:
@@ -208,7 +244,7 @@ class _Import:
             seconds=answer.seconds,
             guideline=answer.guideline or exported.get("guideline"),
             batch=self.batch,
-            tool=f"file/{self.options.form or 'import'}",
+            tool=self.form,
             supersedes=answer.supersedes,
             reason=answer.reason,
         )
@@ -222,26 +258,25 @@ class _Import:
             each if value_fault(task, each.value) is None else replace(each, value=None) for each in events
         ]
         exported = self.export.items if self.export else {}
-        return Evidence(judged, exported, earlier.gold, earlier.votes, earlier.balance)
+        return Evidence(judged, exported, earlier.gold, earlier.votes, earlier.balance, self.options.partial)
 
 
-def _export(root: Path, options: Options, delivery: Delivery) -> Manifest | None:
-    """Return the record of what went out: as the caller says, as the file says, or by the name of the batch."""
-    for name in (options.answers, delivery.batch, options.batch):
-        if name is None:
-            continue
+def _export(root: Path, names: Sequence[str | None], wanted: str | None) -> Manifest | None:
+    """Return the record of what went out, by the first of `names` that has one. Raises UsageError when `wanted` has none."""
+    for name in filter(None, names):
         found = read_manifest(root, name)
+        if found is not None and found.exported is None and found.answers:
+            found = read_manifest(root, found.answers)
         if found is not None and found.exported is not None:
             return found
-        if name == options.answers:
+        if name == wanted:
             raise UsageError(f"nothing went out under the name {name}", fix="ls labels/batches")
     return None
 
 
 def _record(result: Imported, digest: str, received: str) -> dict[str, Any]:
     checks = [
-        {key: value for key, value in asdict(check).items() if value not in (None, 0)}
-        for check in result.checks
+        {key: value for key, value in asdict(check).items() if value is not None} for check in result.checks
     ]
     return {
         "sha256": digest,
