@@ -98,11 +98,6 @@ class Studio:
                 return
             page += 1
 
-    def users(self) -> dict[int, str]:
-        """Return the number of each user that may be seen -> address."""
-        found = self._ask("GET", "/api/users/")
-        return {int(each["id"]): str(each.get("email") or "") for each in found}
-
     def _ask(self, method: str, path: str, body: Any = None) -> Any:
         personal = self.token.count(".") == 2
         if personal and not self.access:

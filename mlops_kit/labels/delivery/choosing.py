@@ -17,7 +17,7 @@ class Known:
     """What is known of the items of a task from accepted events."""
 
     answers: Mapping[str, int]
-    """Item -> number of annotators who answered."""
+    """Item -> number of people who answered; `cannot tell` is an answer."""
     gold: Collection[str]
     """Items whose answer is known to be right."""
     decided: Collection[str]
@@ -46,11 +46,14 @@ def choose_open(
     known: Known,
     out: Sequence[Manifest],
     votes: int,
-    budget: int | None,
+    *,
+    budget: int | None = None,
+    again: Collection[str] = (),
 ) -> Choice:
     """Return those of `wanted` that are `there` and lack answers, counting the open exports `out` as answers that will come; at most `budget`.
 
-    Gold questions among `wanted` stay: they ask about the annotator, not the item.
+    Gold questions among `wanted` stay: they ask about the annotator, not the item. So do those of `again`, which are to be answered once more
+    although they have their answers.
     """
     coming = Counter(item for manifest in out for item in manifest.items)
     kept: list[str] = []
@@ -62,6 +65,9 @@ def choose_open(
             gone += 1
         elif item in known.gold:
             kept.append(item)
+        elif item in again:
+            waiting += bool(coming[item])
+            kept += [item] * (not coming[item])
         elif item in known.decided or known.answers.get(item, 0) >= votes:
             continue
         elif known.answers.get(item, 0) + coming[item] >= votes:

@@ -26,7 +26,7 @@ from mlops_kit.labels.delivery.pool import Pool
 from mlops_kit.labels.delivery.results import Exported
 from mlops_kit.labels.guidelines import read_guidelines
 from mlops_kit.labels.places import BATCHES
-from mlops_kit.labels.queue.model import read_queue
+from mlops_kit.labels.queue.model import QueuedItem, read_queue
 from mlops_kit.outside.label_studio import is_server
 from mlops_kit.project.labelling.files import put_text, put_whole
 from mlops_kit.project.labelling.images import carried
@@ -35,6 +35,9 @@ from mlops_kit.project.labelling.pool import open_pool
 from mlops_kit.project.labelling.studio import push_batch
 from mlops_kit.project.roots import find_root
 from mlops_kit.spec.kinds import JsonValue
+
+# Strategies whose items have answers, and are to be answered once more (docs/how-to/labels-queue.md).
+_ANSWERED = ("review", "disagreeing", "mislabelled")
 
 
 def export_items(
@@ -99,26 +102,23 @@ def _choice(pool: Pool, duck: Duck, budget: int | None, queue: bool | None) -> C
     known = known_answers(pool.root, pool.name, pool.labelling)
     manifests = read_manifests(pool.root)
     out = [one for one in manifests if one.task == pool.name and is_open(one, manifests)]
-    queued = _queued(pool) if queue is not False else {}
+    queued = read_queue(pool.root, pool.name) if queue is not False else ()
     if queue and not queued:
         raise UsageError(f"no queue for {pool.name}", fix=f"mlops-kit label queue {pool.name} --budget 100")
-    there = pool.hashes(duck, list(queued) or None)
-    wanted = list(queued) or sorted(set(there) - set(known.gold))
-    choice = choose_open(wanted, there, known, out, pool.task.votes, budget)
-    choice = replace(choice, suggestions=queued)
+    there = pool.hashes(duck, [each.item for each in queued] or None)
+    wanted = [each.item for each in queued] or sorted(set(there) - set(known.gold))
+    again = {each.item for each in queued if each.strategy in _ANSWERED}
+    choice = choose_open(wanted, there, known, out, pool.task.votes, budget=budget, again=again)
     if queued:
-        return replace(choice, gold=sum(item in known.gold for item in choice.items))
+        gold = sum(item in known.gold for item in choice.items)
+        return replace(choice, gold=gold, suggestions=_suggested(queued))
     available = pool.hashes(duck, sorted(known.gold)) if pool.task.queue.gold else {}
     return blend_gold(choice, available, pool.task.queue, budget)
 
 
-def _queued(pool: Pool) -> dict[str, tuple[JsonValue, float | None]]:
-    """Return the queue of the task: item -> the model's answer and its probability, in the order of the queue; empty without one."""
-    made: dict[str, tuple[JsonValue, float | None]] = {}
-    for each in read_queue(pool.root, pool.name):
-        said = each.prelabel
-        made[each.item] = (said.value, said.probability) if said else (None, None)
-    return made
+def _suggested(queued: Sequence[QueuedItem]) -> dict[str, tuple[JsonValue, float | None]]:
+    """Return item -> the model's answer and its probability."""
+    return {each.item: (each.prelabel.value, each.prelabel.probability) for each in queued if each.prelabel}
 
 
 def _again(pool: Pool, previous: Manifest) -> Choice:
@@ -128,7 +128,7 @@ def _again(pool: Pool, previous: Manifest) -> Choice:
             f"{previous.batch} is the name of another batch, of task {previous.task}",
             fix="choose another: --batch",
         )
-    queued = _queued(pool)
+    queued = _suggested(read_queue(pool.root, pool.name))
     return Choice(tuple(previous.items), gold=int(previous.exported.get("gold", 0)), suggestions=queued)
 
 

@@ -37,7 +37,7 @@ def known_answers(root: Path, task: str, labelling: Labelling) -> Known:
         votes = counted_votes(duck, events_here(root), task, labelling).table
         answers = duck.run(
             f"SELECT item, count(DISTINCT annotator) FROM {votes} "  # noqa: S608 - a name from the other room
-            "WHERE role = 'vote' AND value IS NOT NULL AND source IN ('person', 'vendor') GROUP BY item"
+            "WHERE role = 'vote' AND source IN ('person', 'vendor') GROUP BY item"
         ).fetchall()
         decided = duck.run(
             f"SELECT item, bool_or(role = 'gold') FROM {votes} "  # noqa: S608 - as above

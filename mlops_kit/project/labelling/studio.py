@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from mlops_kit.errors import OutsideError, UsageError
 from mlops_kit.labels.delivery.model import Delivery, OutBatch
 from mlops_kit.labels.delivery.studio_form import OURS, read_tasks, studio_config, studio_tasks
 from mlops_kit.outside.label_studio import open_studio
 from mlops_kit.spec.labels import LabelTask
+
+_ADDRESS = re.compile(r"(\S+@\S+), \d+$")
 
 
 @dataclass(frozen=True)
@@ -64,14 +68,10 @@ def pull_batch(url: str, batch: str, task: LabelTask, people: Mapping[str, str])
             f"no project `{batch}` at {url}",
             fix=f"send it there: mlops-kit label export --to {url} --batch {batch}",
         )
-    delivery = read_tasks(studio.tasks(int(project["id"])), task)
     known = {name.casefold(): pseudonym for pseudonym, name in people.items()}
-    users = studio.users() if known else {}
-    names = {
-        f"studio-{number}": known[address.casefold()]
-        for number, address in users.items()
-        if address.casefold() in known
-    }
+    addresses: dict[str, str] = {}
+    delivery = read_tasks(_noting(studio.tasks(int(project["id"])), addresses), task)
+    names = {who: known[address] for who, address in addresses.items() if address in known}
     answers = tuple(
         replace(each, annotator=names.get(str(each.annotator), each.annotator)) for each in delivery.answers
     )
@@ -82,6 +82,16 @@ def pull_batch(url: str, batch: str, task: LabelTask, people: Mapping[str, str])
         ]
     )
     return replace(delivery, answers=answers, batch=batch), hashlib.sha256(said.encode()).hexdigest()
+
+
+def _noting(tasks: Iterable[Mapping[str, Any]], addresses: dict[str, str]) -> Iterator[Mapping[str, Any]]:
+    """Yield the tasks, and note in `addresses` whose address Label Studio tells beside an annotation: `Ann Other ann@example.org, 2`."""
+    for each in tasks:
+        for one in each.get("annotations") or ():
+            found = _ADDRESS.search(str(one.get("created_username") or ""))
+            if found:
+                addresses[f"studio-{one.get('completed_by')}"] = found[1].casefold()
+        yield each
 
 
 def _item(task: Mapping[str, object]) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -64,7 +64,7 @@ def test_prediction_that_an_annotator_accepts_comes_back_as_the_same_value(kind:
 def test_interface_is_xml_whose_names_are_in_the_data(kind: str) -> None:
     task, value = TASKS[kind]
     data = _out(task, value)["data"]
-    config = ElementTree.fromstring(studio_config(COLUMNS, task))
+    config = ET.fromstring(studio_config(COLUMNS, task))
     names = {each.get("name") for each in config.iter()}
     shown = {str(each.get("value"))[1:] for each in config.iter() if str(each.get("value")).startswith("$")}
     assert {str(each.get("toName")) for each in config.iter() if each.get("toName")} <= names

@@ -269,3 +269,22 @@ def test_command_line_takes_a_delivery_and_says_so_with_its_exit_code(
     told = json.loads(capsys.readouterr().out)
     assert (told["verdict"], told["answers"]) == ("rejected", "b1")
     assert run_guarded(["label", "import", str(project / "back.json"), "--force-accept", "ok", *here]) == 0
+
+
+def test_queued_item_that_has_answers_goes_out_again_only_where_its_strategy_asks_for_that(
+    project: Path,
+) -> None:
+    answers = [
+        LabelEvent(str(at), "late", "late", "a1", "2026-11-01T00:00:00.000Z", batch="old") for at in range(4)
+    ]
+    (project / "labels/events").mkdir()
+    (project / "labels/events/old.jsonl").write_text("".join(map(event_line, answers)))
+    (project / "labels/queue").mkdir()
+    strategies = ["random", "review", "uncertain", "mislabelled", "random"]
+    lines = [
+        {"item": str(at), "content": "x", "strategy": strategy} for at, strategy in enumerate(strategies)
+    ]
+    (project / "labels/queue/late.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    manifest = out(project) and read_manifest(project, "b1")
+    assert manifest is not None
+    assert list(manifest.items) == ["1", "3", "4"]
