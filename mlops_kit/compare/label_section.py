@@ -62,7 +62,7 @@ def describe_labels(
     store = open_store(root)
     bring = _bringer(root, store) if fetch else None
     with open_duck() as duck:
-        found = _gather(root, base, head, store, duck.scratch, budget, bring)
+        found = _gather(root, base, head, store, duck.scratch, budget=budget, bring=bring)
         loaded = load_events(duck, found.parts)
         reader = _Reader(duck, store, base, head, old, new, budget, limit, bring)
         options, said = reader.options(found, broken=loaded.broken > 0)
@@ -109,6 +109,7 @@ def _gather(
     head: Side,
     store: Store,
     scratch: Path,
+    *,
     budget: int | None,
     bring: Callable[[str], None] | None,
 ) -> Gathered:

@@ -63,7 +63,7 @@ def task() -> TaskDiff:
             AnnotatorDiff("ann-2", "person", 480, 600, 120),
             AnnotatorDiff("ann-4", "vendor", 0, 111, 111),
         ),
-        rules=(RuleDiff("outside_task", False, 0, 2), RuleDiff("same_item", True, 3, 9)),
+        rules=(RuleDiff("outside_task", False, 0, 2), RuleDiff("changed_vote", True, 3, 9)),
         agreement=(AgreementDiff("krippendorff_alpha", 0.6123, 0.7214, (0.541, 0.675), (0.667, 0.769)),),
     )
 

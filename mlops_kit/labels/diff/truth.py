@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mlops_kit.spec.labels import Labelling
 
 SideName: TypeAlias = Literal["old", "new"]
+_TOLD = ("superseded", "abstained")
 SIDES: tuple[SideName, ...] = ("old", "new")
 
 
@@ -83,10 +84,11 @@ def count_votes(duck: Duck, side: SideName, task: str, events: SideEvents) -> Si
 
 
 def diff_rules(old: SideVotes, new: SideVotes) -> tuple[RuleDiff, ...]:
-    """Return the rules that apply to another number of events, in the order of the table of rules."""
+    """Return the rules that apply to another number of events, in the order of the table of rules; those for what is told as events of the
+    task already are not among them."""
     from mlops_kit.labels.events.rules import RULES
 
-    pairs = {name: (old.rules.get(name, 0), new.rules.get(name, 0)) for name in RULES}
+    pairs = {name: (old.rules.get(name, 0), new.rules.get(name, 0)) for name in RULES if name not in _TOLD}
     return tuple(
         RuleDiff(name, RULES[name].use == "counts", *pair)
         for name, pair in pairs.items()
