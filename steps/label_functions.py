@@ -1,6 +1,6 @@
 """Rules of thumb for flights that landed and have no recorded delay. Each is an annotator of its own, judged like any other.
 
-On the 327,343 flights of the year whose delay is recorded, `clock` is wrong three times (they were more than 18 hours late), and 99.87 % of the 26,802
+On the 327,346 flights of the year whose delay is recorded, `clock` is wrong three times (they were more than 18 hours late), and 99.87 % of the 26,802
 that left an hour or more late arrived late as well.
 """
 

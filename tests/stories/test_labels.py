@@ -19,7 +19,7 @@ import pytest
 
 from tests.support.label_page import events_of, served
 from tests.support.storm import answer, storm_project, truth
-from tests.support.world import git, run_kit
+from tests.support.world import edit, git, run_kit
 
 pytestmark = pytest.mark.slow
 FIRST, SECOND = 40, 60
@@ -84,6 +84,17 @@ def label_by_page(project: Path, answers: int, *annotators: str) -> None:
                 asked = given["next"]
 
 
+def label_by_studio(project: Path, annotator: str) -> None:
+    """Let a simulated annotator answer what two others have answered."""
+    events = events_of(project)
+    rows = [
+        {"item": item, "value": answer(annotator, item) or ""} for item in sorted({e["item"] for e in events})
+    ]
+    write_answers(project / "studio.csv", rows)
+    run_kit("label", "import", "studio.csv", "--annotator", annotator, cwd=project)
+    (project / "studio.csv").unlink()
+
+
 def write_answers(path: Path, rows: list[dict[str, Any]]) -> None:
     out = io.StringIO(newline="")
     made = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
@@ -103,6 +114,69 @@ def test_two_people_label_a_first_batch_through_the_page(story: Story) -> None:
     events = events_of(story.project)
     assert len(events) == 2 * FIRST
     assert {event["annotator"] for event in events} == {"ann", "dan"}
-    story.run("First batch")
-    assert story.metrics[1]["by_people"] >= FIRST / 2
+    story.run("First batch, by two people")
+    assert story.metrics[1]["by_people"] == len(story.consensus[1]) > FIRST / 2
     assert story.metrics[1]["unknown_items"] == 0
+
+
+def test_third_opinion_from_label_studio_changes_the_consensus(story: Story) -> None:
+    edit(story.project / "labels/labels.yaml", "votes: 2", "votes: 3")
+    label_by_studio(story.project, "ben")
+    story.run("Second batch, by a third person")
+    before, after = story.consensus[1:3]
+    flipped = [item for item, value in before.items() if after[item] != value]
+    assert len(flipped) >= 3
+    assert right(after) > right(before)
+
+
+def test_vendor_whose_gold_answers_are_wrong_stays_outside(story: Story) -> None:
+    project = story.project
+    fresh = [item for item in sorted(truth()) if item not in story.consensus[2]]
+    write_answers(project / "gold.csv", [{"item": item, "value": truth()[item]} for item in fresh[:GOLD]])
+    run_kit("label", "import", "gold.csv", "--role", "gold", "--annotator", "lead", cwd=project)
+    story.run("Gold questions")
+    edit(project / "labels/labels.yaml", "votes: 3", "votes: 3\n    queue: {gold: 0.2}")
+    run_kit("label", "export", "--to", "out.csv", "--budget", "40", "--batch", "vendor-1", cwd=project)
+    with (project / "out.csv").open(newline="", encoding="utf-8") as file:
+        rows = [{**row, "value": "late", "annotator": "agency"} for row in csv.DictReader(file)]
+    assert "tailnum" not in rows[0]
+    write_answers(project / "back.csv", rows)
+    done = run_kit("label", "import", "back.csv", "--source", "vendor", cwd=project, check=False)
+    assert done.returncode == 5
+    assert "REJECTED" in done.stdout
+    for name in ("gold.csv", "out.csv", "back.csv"):
+        (project / name).unlink()
+    story.run("A delivery that was refused")
+    assert story.consensus[4] == story.consensus[3]
+    assert "agency" not in {event["annotator"] for event in events_of(project)}
+
+
+def test_last_batch_covers_more_items(story: Story) -> None:
+    label_by_page(story.project, SECOND, "ben", "cat")
+    story.run("Third batch, by two people")
+    assert len(story.consensus[5]) > len(story.consensus[4])
+    assert story.metrics[5]["krippendorff_alpha"] > story.metrics[1]["krippendorff_alpha"]
+
+
+def test_names_of_people_are_in_no_commit(story: Story) -> None:
+    history = git(story.project, "log", "-p", "--all")
+    assert (story.project / "labels/people.yaml").is_file()
+    assert [name for name in ("Ann Example", "Dan Example") if name in history] == []
+
+
+def test_comment_tells_what_changed_in_the_labels_and_what_it_did(story: Story) -> None:
+    run_kit("ci", "run", "--base", "main", cwd=story.project)
+    said = (
+        (story.project / "report/report.md")
+        .read_text(encoding="utf-8")
+        .replace("&#45;", "-")
+        .replace("&#58;", ":")
+    )
+    labels = said.split("**Labels**")[1]
+    assert "new answers from 5 annotators" in labels
+    assert "vendor-1" in labels
+    assert "rejected, 40 refused" in labels
+    assert "krippendorff alpha" in labels
+    assert "roc&#95;auc" in said.split("**Labels**")[0]
+    assert "interval" in said
+    assert "Example" not in said

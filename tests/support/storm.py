@@ -82,7 +82,9 @@ tasks:
     show: [carrier, flight, origin, dest, dep_delay, sched_arr_time, arr_time]
     votes: 2
     acceptance: {min_gold: 0.8, min_gold_items: 5}
-annotators: {}
+annotators:
+  left_late: {source: function}
+  lead: {trust: 2}
 """,
     "labels/guidelines.md": "# Late\n\nVersion 1.\n\nPast midnight a clock starts again at 0.\n".replace(
         "\\\n", "\n"
