@@ -17,11 +17,16 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from mlops_kit.project.labelling.annotators import add_annotator
+from tests.support.forge import Forge
 from tests.support.label_page import events_of, served
-from tests.support.storm import answer, storm_project, truth
+from tests.support.label_studio import StudioServer, studio_server
+from tests.support.storm import SKILL, answer, storm_project, truth
 from tests.support.world import edit, git, run_kit
 
 pytestmark = pytest.mark.slow
+REPO = "acme/storm"
+BATCH = "studio-1"
 FIRST, SECOND = 40, 60
 """Answers of each annotator in the batches."""
 GOLD = 20
@@ -57,8 +62,8 @@ def right(consensus: dict[str, str]) -> float:
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     made = Story(storm_project(tmp_path_factory.mktemp("storm") / "project"))
-    for name in ("ann", "ben", "cat", "dan"):
-        run_kit("label", "annotator", "add", f"{name.title()} Example", "--as", name, cwd=made.project)
+    for name in SKILL:
+        add_annotator(made.project, f"{name.title()} Example", pseudonym=name)
     run_kit("generate", cwd=made.project)
     made.run("What a recorder left")
     git(made.project, "switch", "-qc", "labels")
@@ -84,15 +89,15 @@ def label_by_page(project: Path, answers: int, *annotators: str) -> None:
                 asked = given["next"]
 
 
-def label_by_studio(project: Path, annotator: str) -> None:
-    """Let a simulated annotator answer what two others have answered."""
-    events = events_of(project)
-    rows = [
-        {"item": item, "value": answer(annotator, item) or ""} for item in sorted({e["item"] for e in events})
-    ]
-    write_answers(project / "studio.csv", rows)
-    run_kit("label", "import", "studio.csv", "--annotator", annotator, cwd=project)
-    (project / "studio.csv").unlink()
+def label_by_studio(project: Path, server: StudioServer, annotator: str) -> None:
+    """Send what the first two disagree on to Label Studio, let a third annotator answer there, and fetch the answers."""
+    run_kit("label", "queue", "late", "--budget", str(FIRST), cwd=project)
+    run_kit("label", "export", "--to", server.url, "--batch", BATCH, cwd=project)
+    for task in server.tasks(BATCH):
+        said = answer(annotator, task["data"]["mlops-kit"]["item"])
+        choice = {"from_name": "answer", "to_name": "item", "type": "choices", "value": {"choices": [said]}}
+        server.annotate(task["id"], [choice] if said else [], skip=said is None)
+    run_kit("label", "import", server.url, "--answers", BATCH, cwd=project)
 
 
 def write_answers(path: Path, rows: list[dict[str, Any]]) -> None:
@@ -119,9 +124,13 @@ def test_two_people_label_a_first_batch_through_the_page(story: Story) -> None:
     assert story.metrics[1]["unknown_items"] == 0
 
 
-def test_third_opinion_from_label_studio_changes_the_consensus(story: Story) -> None:
-    edit(story.project / "labels/labels.yaml", "votes: 2", "votes: 3")
-    label_by_studio(story.project, "ben")
+def test_third_opinion_from_label_studio_changes_the_consensus(
+    story: Story, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edit(story.project / "labels/labels.yaml", "votes: 2", "votes: 3\n    queue: {shares: {disagreeing: 1}}")
+    with studio_server(tmp_path / "data") as server:
+        monkeypatch.setenv("LABEL_STUDIO_API_KEY", server.token)
+        label_by_studio(story.project, server, "ben")
     story.run("Second batch, by a third person")
     before, after = story.consensus[1:3]
     flipped = [item for item, value in before.items() if after[item] != value]
@@ -134,9 +143,8 @@ def test_vendor_whose_gold_answers_are_wrong_stays_outside(story: Story) -> None
     fresh = [item for item in sorted(truth()) if item not in story.consensus[2]]
     write_answers(project / "gold.csv", [{"item": item, "value": truth()[item]} for item in fresh[:GOLD]])
     run_kit("label", "import", "gold.csv", "--role", "gold", "--annotator", "lead", cwd=project)
-    story.run("Gold questions")
-    edit(project / "labels/labels.yaml", "votes: 3", "votes: 3\n    queue: {gold: 0.2}")
-    run_kit("label", "export", "--to", "out.csv", "--budget", "40", "--batch", "vendor-1", cwd=project)
+    edit(project / "labels/labels.yaml", "disagreeing: 1}}", "random: 1}, gold: 0.2}")
+    run_kit("label", "export", "--to", "out.csv", "--budget", "40", "--no-queue", "--batch", "vendor-1", cwd=project)
     with (project / "out.csv").open(newline="", encoding="utf-8") as file:
         rows = [{**row, "value": "late", "annotator": "agency"} for row in csv.DictReader(file)]
     assert "tailnum" not in rows[0]
@@ -146,16 +154,18 @@ def test_vendor_whose_gold_answers_are_wrong_stays_outside(story: Story) -> None
     assert "REJECTED" in done.stdout
     for name in ("gold.csv", "out.csv", "back.csv"):
         (project / name).unlink()
-    story.run("A delivery that was refused")
-    assert story.consensus[4] == story.consensus[3]
+    story.run("Gold questions, and a delivery that was refused")
+    before, after = story.consensus[2:4]
+    assert after == before | {item: truth()[item] for item in fresh[:GOLD]}
     assert "agency" not in {event["annotator"] for event in events_of(project)}
 
 
 def test_last_batch_covers_more_items(story: Story) -> None:
+    run_kit("label", "queue", "late", "--budget", str(SECOND), cwd=story.project)
     label_by_page(story.project, SECOND, "ben", "cat")
     story.run("Third batch, by two people")
-    assert len(story.consensus[5]) > len(story.consensus[4])
-    assert story.metrics[5]["krippendorff_alpha"] > story.metrics[1]["krippendorff_alpha"]
+    assert len(story.consensus[4]) > len(story.consensus[3])
+    assert story.metrics[4]["krippendorff_alpha"] > story.metrics[1]["krippendorff_alpha"]
 
 
 def test_names_of_people_are_in_no_commit(story: Story) -> None:
@@ -164,19 +174,26 @@ def test_names_of_people_are_in_no_commit(story: Story) -> None:
     assert [name for name in ("Ann Example", "Dan Example") if name in history] == []
 
 
-def test_comment_tells_what_changed_in_the_labels_and_what_it_did(story: Story) -> None:
-    run_kit("ci", "run", "--base", "main", cwd=story.project)
-    said = (
-        (story.project / "report/report.md")
-        .read_text(encoding="utf-8")
-        .replace("&#45;", "-")
-        .replace("&#58;", ":")
-    )
-    labels = said.split("**Labels**")[1]
-    assert "new answers from 5 annotators" in labels
-    assert "vendor-1" in labels
-    assert "rejected, 40 refused" in labels
-    assert "krippendorff alpha" in labels
-    assert "roc&#95;auc" in said.split("**Labels**")[0]
-    assert "interval" in said
+def test_comment_on_the_pull_request_tells_what_changed_and_what_it_did(story: Story, tmp_path: Path) -> None:
+    with Forge(tmp_path) as forge:
+        forge.create_repo(REPO)
+        git(story.project, "remote", "add", "origin", forge.clone_url(REPO, "alice"))
+        git(story.project, "push", "-q", "origin", "main")
+        git(story.project, "push", "-q", "origin", "labels")
+        number = forge.open_pull_request(REPO, head="labels", title="Labels of four days")
+        forge.wait_idle()
+        assert [run.conclusion for run in forge.runs(number=number)] == ["success"]
+        [comment] = forge.comments(number)
+    said = comment.body.replace("&#45;", "-").replace("&#58;", ":").replace("&#95;", "_")
+    metrics, labels = said.split("**Labels**")
+    assert "roc_auc" in metrics
+    assert "interval" in metrics
+    for wanted in (
+        "new answers from 5 annotators",
+        "newly labelled",
+        "batch vendor-1 exported",
+        "rejected, 40 refused",
+        "krippendorff alpha",
+    ):
+        assert wanted in labels, labels[:3000]
     assert "Example" not in said

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -27,6 +28,7 @@ version: 1
 project: {name: storm}
 task: {kind: classification, target: late, key: [time_hour, carrier, flight, origin], time: time_hour}
 runtime: {lock: none}
+ci: {install: "true", command: "@@python@@ -m mlops_kit", acquire: none}
 steps:
   acquire: {uses: acquire.file}
   clean: {uses: clean.rules}
@@ -112,7 +114,8 @@ def storm_project(folder: Path) -> Path:
     """Return a new committed project in `folder`."""
     folder.mkdir(parents=True)
     git(folder, "init", "-q", "-b", "main")
-    write(folder, FILES | {"flights.csv": _lost()})
+    lifecycle = FILES["mlops.yaml"].replace("@@python@@", sys.executable)
+    write(folder, FILES | {"mlops.yaml": lifecycle, "flights.csv": _lost()})
     return folder
 
 
