@@ -144,7 +144,18 @@ def test_vendor_whose_gold_answers_are_wrong_stays_outside(story: Story) -> None
     write_answers(project / "gold.csv", [{"item": item, "value": truth()[item]} for item in fresh[:GOLD]])
     run_kit("label", "import", "gold.csv", "--role", "gold", "--annotator", "lead", cwd=project)
     edit(project / "labels/labels.yaml", "disagreeing: 1}}", "random: 1}, gold: 0.2}")
-    run_kit("label", "export", "--to", "out.csv", "--budget", "40", "--no-queue", "--batch", "vendor-1", cwd=project)
+    run_kit(
+        "label",
+        "export",
+        "--to",
+        "out.csv",
+        "--budget",
+        "40",
+        "--no-queue",
+        "--batch",
+        "vendor-1",
+        cwd=project,
+    )
     with (project / "out.csv").open(newline="", encoding="utf-8") as file:
         rows = [{**row, "value": "late", "annotator": "agency"} for row in csv.DictReader(file)]
     assert "tailnum" not in rows[0]
