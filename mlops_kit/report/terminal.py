@@ -89,8 +89,10 @@ def _kpi_lines(comparison: Comparison) -> list[RenderableType]:
 def _metric_tables(comparison: Comparison) -> list[RenderableType]:
     judged, differ, unchanged = text.ordered_metrics(comparison)
     # Beside metrics with intervals, counts of rows and the like need no line each; where nothing is judged they are all there is.
-    figures = [diff for diff in differ if judged and diff.direction is None and diff.change is not None]
-    changed = [("", diff) for diff in (*judged, *differ) if diff not in figures]
+    counts = [diff for diff in differ if judged and diff.direction is None and diff.new is not None]
+    figures = [diff for diff in counts if diff.change is not None]
+    fresh = [diff for diff in counts if diff.old is None]
+    changed = [("", diff) for diff in (*judged, *differ) if diff not in counts]
     slices = [(f"{part.column}={part.value}", part.diff) for part in comparison.slices]
     made: list[RenderableType] = []
     for rows, what in ((changed, "metrics"), (slices, "slices")):
@@ -103,9 +105,10 @@ def _metric_tables(comparison: Comparison) -> list[RenderableType]:
         ]
         made += [_plain(f"changed, neither better nor worse: {', '.join(pairs)}")]
         made += _left_out(len(figures), "figures")
-    if unchanged:
-        said = ", ".join(f"{text.visible(diff.name)} {text.number(diff.new)}" for diff in unchanged[:MOST])
-        made += [_plain(f"unchanged: {said}"), *_left_out(len(unchanged), "unchanged metrics")]
+    for found, word, what in ((fresh, "new", "new figures"), (unchanged, "unchanged", "unchanged metrics")):
+        if found:
+            said = ", ".join(f"{text.visible(diff.name)} {text.number(diff.new)}" for diff in found[:MOST])
+            made += [_plain(f"{word}: {said}"), *_left_out(len(found), what)]
     return made
 
 

@@ -395,3 +395,11 @@ def test_words_on_data_stand_above_the_folds_and_nothing_about_persons_is_shown(
     assert "data/raw: 1 partition added (2013-10, 28,889 rows)" in above
     assert "13 rows in quarantine instead of 4" in above
     assert "not shown: about persons" in "".join(rendered(body).texts).replace("\u00a0", " ")
+
+
+def test_terminal_tells_figures_that_only_this_side_has_in_one_line() -> None:
+    fresh = metric("coverage", old=None, direction=None, verdict=Verdict.CANNOT_TELL, low=None, high=None)
+    said = terminal_text(replace(EXAMPLES["better"](), metrics=(metric(), fresh)), 200)
+    assert "\nnew: coverage 0.70482\n" in said
+    gone = replace(fresh, old=0.5, new=None)
+    assert "cannot tell" in terminal_text(replace(EXAMPLES["better"](), metrics=(metric(), gone)), 200)
