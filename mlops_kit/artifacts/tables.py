@@ -163,11 +163,16 @@ def read_partition_rows(path: Path) -> TableFiles:
 
 
 def read_event_files(path: Path) -> EventFiles:
-    """Return the files of label events in the folder `path`, by name, without reading them. Raises BadDataError without the folder."""
+    """Return the files of label events in the folder `path`, by name, without reading them. Raises BadDataError without the
+    folder, and when DVC tracks a file that is not here: its events would be missed without a word."""
     if not path.is_dir():
         raise BadDataError(f"{path}: no such folder", fix=f"mkdir {path}, and commit a file in it")
-    found = (file for file in path.iterdir() if file.suffix in (".jsonl", ".parquet"))
-    return EventFiles(tuple(sorted(found, key=lambda file: file.name)))
+    files = sorted(path.iterdir(), key=lambda file: file.name)
+    names = {file.name for file in files}
+    for file in files:
+        if file.suffix == ".dvc" and file.stem.endswith(".parquet") and file.stem not in names:
+            raise BadDataError(f"{path / file.stem}: tracked by DVC, and not here", fix=f"dvc pull {file}")
+    return EventFiles(tuple(file for file in files if file.suffix in (".jsonl", ".parquet")))
 
 
 def write_parquet(table: pa.Table, path: Path) -> None:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mlops_kit.artifacts.canonical.text import canonical_json_line
-from mlops_kit.artifacts.tables import EventFiles
+from mlops_kit.artifacts.tables import EventFiles, read_event_files
 from mlops_kit.errors import UsageError
 from mlops_kit.labels.events.form import NotEventError, event_of, parse_line
 from mlops_kit.labels.events.model import LabelEvent, event_line
@@ -43,11 +43,12 @@ def event_path(root: Path, batch: str, folder: str = EVENTS, suffix: str = ".jso
 
 
 def events_here(root: Path) -> EventFiles:
-    """Return the files of accepted events; none when there is no folder yet."""
+    """Return the files of accepted events; none when there is no folder yet.
+
+    Raises BadDataError when DVC tracks one that is not here.
+    """
     folder = root / EVENTS
-    found = folder.iterdir() if folder.is_dir() else ()
-    kept = (file for file in found if file.suffix in (".jsonl", ".parquet"))
-    return EventFiles(tuple(sorted(kept, key=lambda file: file.name)))
+    return read_event_files(folder) if folder.is_dir() else EventFiles(())
 
 
 def append_event(root: Path, batch: str, event: LabelEvent) -> str:
@@ -69,7 +70,7 @@ def append_event(root: Path, batch: str, event: LabelEvent) -> str:
         finally:
             os.close(descriptor)
         if fresh:
-            _flush_folder(path.parent)
+            flush_folder(path.parent)
     return event.id
 
 
@@ -134,7 +135,7 @@ def write_whole(path: Path, content: bytes, root: Path) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(fresh, path)  # noqa: PTH105 - the one call that also replaces on Windows
-    _flush_folder(path.parent)
+    flush_folder(path.parent)
 
 
 @contextmanager
@@ -153,7 +154,8 @@ def _write_all(descriptor: int, content: bytes) -> None:
         written += os.write(descriptor, content[written:])
 
 
-def _flush_folder(folder: Path) -> None:
+def flush_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk, where the system can."""
     with suppress(OSError):  # Windows cannot
         descriptor = os.open(folder, os.O_RDONLY)
         try:
