@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mlops_kit.cli.help import exit_code_table, step_table
 from mlops_kit.data.rules.reference import describe_rules
+from mlops_kit.labels.events.rules import describe_label_rules
 from mlops_kit.report.run_events import describe_events
 from mlops_kit.spec.reference import render_reference
 
@@ -22,6 +23,7 @@ def pages() -> dict[str, str]:
         "project-files.md": render_reference(),
         "clean-rules.md": f"# Rules of cleaning\n\n{made} How they are used: [cleaning](../how-to/clean.md).\n\n{describe_rules()}",
         "exit-codes.md": f"# Exit codes\n\n{made}\n\n```\n{exit_code_table()}\n```\n",
+        "label-rules.md": f"# Rules of label events\n\n{made} What they mean in practice: [label events](../how-to/labels-events.md).\n\n{describe_label_rules()}",
         "run-events.md": f"# Events of a run\n\n{made}\n\n{describe_events()}",
         "steps.md": f"# Built-in steps\n\n{made} The keys of `params.yaml` stand in each step's own file, which\n`mlops-kit eject STAGE` copies to yours.\n\n```\n{step_table()}\n```\n",
     }

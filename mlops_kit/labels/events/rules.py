@@ -192,7 +192,7 @@ _RULES = (
     ),
     Rule(
         "two_successors",
-        "two events that replace the same one, as two branches make them",
+        "two events that replace the same one, as of two branches",
         "accepted",
         "counts",
         "the replaced one is gone; of the two the newest by (time, id) counts where they are of one annotator",
@@ -206,7 +206,7 @@ _RULES = (
     ),
     Rule(
         "changed_vote",
-        "another answer of the same annotator for the same item with another value, as one branch or two make them",
+        "another answer of the same annotator for the same item with another value, on one branch or on two",
         "accepted",
         "counts",
         "a change of mind: the newest by (time, id) counts, the others stay readable",
@@ -237,3 +237,12 @@ def decisive(names: list[str]) -> str | None:
     """Return which of the rules that apply to one event decides about it: refused before held before accepted, then the order of the table."""
     order = list(RULES)
     return min(names, key=lambda name: (_WEIGHT[RULES[name].outcome], order.index(name)), default=None)
+
+
+def describe_label_rules() -> str:
+    """Return the rules as Markdown, for the reference."""
+    lines = ["| rule | applies to | when it comes | in the stage | why |", "|---|---|---|---|---|"]
+    for rule in RULES.values():
+        mend = f" Mend it: {rule.mend}." if rule.mend else ""
+        lines.append(f"| `{rule.name}` | {rule.what} | {rule.outcome} | {rule.use} | {rule.reason}.{mend} |")
+    return "\n".join(lines) + "\n"

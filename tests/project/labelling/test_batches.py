@@ -79,7 +79,11 @@ def test_branches_that_labelled_the_same_item_merge_and_the_newest_answer_counts
     shared = answer(5)
     for branch, value, time in (("one", "late", "07:00"), ("two", "on_time", "07:30")):
         git(root, "switch", "-q", "-c", branch, "main")
-        events = [answer(0, value, time=f"2026-01-15T{time}:00Z"), answer(0, "late", "owl", seconds=1.0), shared]
+        events = [
+            answer(0, value, time=f"2026-01-15T{time}:00Z"),
+            answer(0, "late", "owl", seconds=1.0),
+            shared,
+        ]
         take_batch(root, f"batch-{branch}", events, now=NOW)
         git(root, "add", "-A")
         git(root, "commit", "-qm", f"labels of {branch}")
