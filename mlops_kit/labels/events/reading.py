@@ -11,7 +11,7 @@ from mlops_kit.artifacts.tables import EventFiles
 from mlops_kit.labels.events.model import COLUMNS
 
 _KINDS = {"value": "JSON", "confidence": "DOUBLE", "seconds": "DOUBLE"}
-_LONGEST_LINE = 64 << 20
+_LONGEST_LINE = 16 << 20
 
 
 @dataclass(frozen=True)
