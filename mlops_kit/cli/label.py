@@ -15,6 +15,7 @@ PARTS: tuple[str, ...] = (
     "label_import",
     "label_queue",
     "label_serve",
+    "label_status",
 )
 
 

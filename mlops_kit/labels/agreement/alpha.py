@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from mlops_kit.labels.agreement.interval import Estimate, Summed, estimate
+from mlops_kit.labels.agreement.interval import Estimate, Summed, estimate, unless_perfect
 from mlops_kit.labels.agreement.ratings import Tallies
 
 if TYPE_CHECKING:
@@ -34,9 +34,10 @@ def krippendorff_alpha(
         return None
     if level == "interval":
         assert numbers is not None, "an interval needs numbers"
-        return estimate(_interval(tallies, numbers))
+        return unless_perfect(estimate(_interval(tallies, numbers)), None)
     sums = _nominal if level == "nominal" else _ordinal
-    return estimate(sums(tallies)) if _fits(tallies, level) else _value_alone(tallies)
+    found = estimate(sums(tallies)) if _fits(tallies, level) else _value_alone(tallies)
+    return unless_perfect(found, _chance(tallies) if level == "nominal" else None)
 
 
 def alpha_of_sets(tallies: Tallies, sets: Sequence[frozenset[str]]) -> Estimate | None:
@@ -58,7 +59,16 @@ def alpha_of_sets(tallies: Tallies, sets: Sequence[frozenset[str]]) -> Estimate 
         chance = (np.einsum("...c,ck->...k", values, apart) * values).sum(axis=-1)
         return _chance_corrected(totals[..., 0], chance / (values.sum(axis=-1) - 1))
 
-    return estimate(Summed(rows, tallies.items, figure, exact=False))
+    return unless_perfect(estimate(Summed(rows, tallies.items, figure, exact=False)), _chance(tallies))
+
+
+def _chance(tallies: Tallies) -> float:
+    """Return the share of all pairs of answers, whatever their items, that differ."""
+    import numpy as np
+
+    of_values = np.bincount(tallies.values, weights=tallies.counts * tallies.items[tallies.rows])
+    count = float(of_values.sum())
+    return (count**2 - float((of_values**2).sum())) / (count * (count - 1))
 
 
 def _jaccard(one: frozenset[str], other: frozenset[str]) -> float:
@@ -91,7 +101,9 @@ def fleiss_kappa(tallies: Tallies) -> Estimate | None:
         shares = (by_size[..., 2:] / sizes[:, None]).sum(axis=-2) / count[..., None]
         return _chance_corrected(1 - agreed, 1 - (shares**2).sum(axis=-1))
 
-    return estimate(Summed(rows.reshape(every.size, -1), tallies.items, figure))
+    return unless_perfect(
+        estimate(Summed(rows.reshape(every.size, -1), tallies.items, figure)), _chance(tallies)
+    )
 
 
 def _fits(tallies: Tallies, level: Level) -> bool:

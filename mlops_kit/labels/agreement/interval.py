@@ -33,8 +33,9 @@ class Estimate:
     """Upper end."""
     items: int = 0
     """Items (or answers) that it was computed from."""
-    method: Literal["bootstrap", "jackknife", "delta", "wilson", "none"] = "none"
-    """Where the interval comes from: drawing items again; leaving out each item once; the delta method; Wilson's formula."""
+    method: Literal["bootstrap", "jackknife", "delta", "wilson", "exact", "none"] = "none"
+    """Where the interval comes from: drawing items again; leaving out each item once; the delta method; Wilson's formula; the
+    binomial distribution, where no two answers differ."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +81,21 @@ def estimate(summed: Summed) -> Estimate | None:
     if error is None:
         return Estimate(value, items=count)
     return Estimate(value, max(-1.0, value - _Z * error), min(1.0, value + _Z * error), count, "jackknife")
+
+
+def unless_perfect(found: Estimate | None, chance: float | None) -> Estimate | None:
+    """Return `found`, with an honest interval where no two answers differ: nothing that is drawn from such items would ever differ.
+
+    The lower end is then that of a share of 1 - 0.025 ** (1 / items) items with answers that differ, the most that the binomial
+    distribution allows (Clopper and Pearson 1934, Biometrika 26:404); `chance` is the share of pairs of answers that would differ by chance.
+    None: values differ by more or less, and the lower end cannot be told.
+    """
+    if found is None or found.value < 1 - 1e-12 or not found.items:
+        return found
+    if not chance:
+        return Estimate(found.value, items=found.items)
+    most = 1 - ((1 - CONFIDENCE) / 2) ** (1 / found.items)
+    return Estimate(found.value, max(-1.0, 1 - most / chance), 1.0, found.items, "exact")
 
 
 def wilson(right: float, of: int) -> Estimate | None:

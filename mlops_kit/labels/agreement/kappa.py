@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from mlops_kit.labels.agreement.interval import Estimate, normal
+from mlops_kit.labels.agreement.interval import Estimate, normal, unless_perfect
 from mlops_kit.labels.agreement.ratings import Ratings
 
 if TYPE_CHECKING:
@@ -57,8 +57,9 @@ def cohen_kappa(table: Array, weights: Weights = "none") -> Estimate | None:
     found = _with_influence(table, weights) if count else None
     if found is None:
         return None
-    value, influence = found
-    return normal(value, float((table * influence**2).sum()) / count**2, count)
+    value, influence, chance = found
+    made = normal(value, float((table * influence**2).sum()) / count**2, count)
+    return unless_perfect(made, chance if weights == "none" else None)
 
 
 def pairwise_kappa(ratings: Ratings, by: Weights = "none") -> PairsAgreement:
@@ -77,7 +78,7 @@ def pairwise_kappa(ratings: Ratings, by: Weights = "none") -> PairsAgreement:
     order = np.argsort(entry, kind="stable")
     ends = np.cumsum(entries)
     found: list[PairAgreement] = []
-    parts: list[tuple[Array, Array]] = []
+    parts: list[tuple[Array, Array, float]] = []
     for place in chosen:
         own = order[ends[place] - entries[place] : ends[place]]
         table, cells = _table(first[own], second[own], weights[own], whole=by != "none")
@@ -87,25 +88,29 @@ def pairwise_kappa(ratings: Ratings, by: Weights = "none") -> PairsAgreement:
         found.append(PairAgreement(ratings.names[a], ratings.names[b], int(counts[place]), agreed, kappa))
         told = _with_influence(table, by) if kappa else None
         if told:
-            parts.append((items[own], told[1].reshape(-1)[cells] / counts[place]))
-    return PairsAgreement(_mean(found, parts, ratings.weights), tuple(found), len(places))
+            parts.append((items[own], told[1].reshape(-1)[cells] / counts[place], told[2]))
+    mean = _mean(found, parts, ratings.weights)
+    chance = math.fsum(one for _, _, one in parts) / len(parts) if parts and by == "none" else None
+    return PairsAgreement(unless_perfect(mean, chance), tuple(found), len(places))
 
 
-def _mean(found: list[PairAgreement], parts: list[tuple[Array, Array]], weights: Array) -> Estimate | None:
+def _mean(
+    found: list[PairAgreement], parts: list[tuple[Array, Array, float]], weights: Array
+) -> Estimate | None:
     import numpy as np
 
     kappas = [one.kappa.value for one in found if one.kappa]
     if not kappas:
         return None
-    owners, places = np.unique(np.concatenate([items for items, _ in parts]), return_inverse=True)
-    influences = np.bincount(places, weights=np.concatenate([each for _, each in parts])) / len(kappas)
+    owners, places = np.unique(np.concatenate([items for items, _, _ in parts]), return_inverse=True)
+    influences = np.bincount(places, weights=np.concatenate([each for _, each, _ in parts])) / len(kappas)
     weights = weights[owners]
     variance = math.fsum(influences**2 * weights)
     return normal(math.fsum(kappas) / len(kappas), variance, int(weights.sum()))
 
 
-def _with_influence(table: Array, weights: Weights) -> tuple[float, Array] | None:
-    """Return kappa, and for each cell what an item in it adds: kappa's derivative."""
+def _with_influence(table: Array, weights: Weights) -> tuple[float, Array, float] | None:
+    """Return kappa, for each cell what an item in it adds (kappa's derivative), and the disagreement of chance."""
     import numpy as np
 
     size = table.shape[0]
@@ -119,7 +124,7 @@ def _with_influence(table: Array, weights: Weights) -> tuple[float, Array] | Non
         return None
     value = 1 - (1 - observed) / (1 - expected)
     by_chance = by_row[:, None] + by_column - 2 * expected
-    return value, ((agree - observed) - (1 - value) * by_chance) / (1 - expected)
+    return value, ((agree - observed) - (1 - value) * by_chance) / (1 - expected), 1 - expected
 
 
 def _table(first: Array, second: Array, weights: Array, *, whole: bool) -> tuple[Array, Array]:

@@ -176,3 +176,16 @@ def test_alpha_of_votes_is_that_of_quality() -> None:
         found = alpha_of_votes(duck, "votes", LABELLING.tasks["late"])
     assert found is not None
     assert found.value == _quality(VOTES).metrics["krippendorff_alpha"]
+
+
+def test_perfect_agreement_on_few_items_has_a_wide_interval() -> None:
+    few, many = (
+        _quality(
+            [vote(str(i), name, "late" if i % 2 else "on_time") for i in range(n) for name in "ab"]
+        ).metrics
+        for n in (20, 400)
+    )
+    for name in ("krippendorff_alpha", "fleiss_kappa", "cohen_kappa"):
+        assert few[name] == many[name] == 1.0
+        assert few[f"{name}_low"] == pytest.approx(1 - (1 - 0.025 ** (1 / 20)) / 0.5, abs=0.02)
+        assert few[f"{name}_low"] < many[f"{name}_low"] < 1
