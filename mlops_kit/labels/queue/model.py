@@ -12,6 +12,9 @@ from mlops_kit.errors import BadDataError
 from mlops_kit.labels.places import QUEUE
 from mlops_kit.spec.kinds import JsonValue
 
+AGAIN = ("disagreeing", "mislabelled", "review")
+"""Strategies that ask about items that have their answers already: one more person is to look at each."""
+
 
 @dataclass(frozen=True)
 class Prelabel:
@@ -35,6 +38,11 @@ class QueuedItem:
     """Why it is here; a gold question stands under the strategy of the place that it takes."""
     prelabel: Prelabel | None = None
     """What the model would answer; None without a model that answers this task."""
+
+    @property
+    def again(self) -> bool:
+        """Return whether the item is to be answered once more, although it may have as many answers as the task asks for."""
+        return self.strategy in AGAIN
 
 
 @dataclass(frozen=True)

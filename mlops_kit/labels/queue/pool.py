@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -88,32 +88,37 @@ def open_pool(
     task: Task,
     schema: Schema,
     seed: int,
-    waiting: Sequence[str] = (),
+    waiting: Mapping[str, int] | None = None,
 ) -> Pool:
-    """Return the items of `table`. The database must hold the table `tally` (TALLY); `waiting` are items in exports that have not come back.
+    """Return the items of `table`. The database must hold the table `tally` (TALLY); `waiting` has how many
+    answers will come for items in exports that are out.
 
     Raises BadDataError for missing columns and for two rows of one name, SpecError for a `where` that is no condition on one row.
     """
     _check_condition(duck, table, label)
     query = items_query(table, task.key, label, schema, columns=task.key)
-    duck.run("CREATE TABLE waiting (item VARCHAR)")
-    if waiting:
-        import pyarrow as pa
-
-        duck.connection.register("given", pa.table({"item": pa.array(waiting, pa.string())}))
-        duck.run("INSERT INTO waiting SELECT DISTINCT item FROM given")
-        duck.connection.unregister("given")
+    _keep_waiting(duck, waiting)
     duck.run("SET preserve_insertion_order = false")
     duck.run(
         f"CREATE TABLE items AS SELECT n.*, md5_number_lower({literal(f'{seed}:')} || n.{quoted(ITEM)}) AS {quoted(DRAW)}, "
         f"coalesce(t.answers, 0) AS {quoted(ANSWERS)}, coalesce(t.dispute, 0) AS {quoted(DISPUTE)}, coalesce(t.decided, false) AS {quoted(DECIDED)}, "
-        f"coalesce(t.gold, false) AS {quoted(GOLD)}, w.item IS NOT NULL AS waiting, "
-        f"coalesce(t.answers, 0) < {int(label.votes)} AND NOT coalesce(t.decided, false) AND w.item IS NULL AS {quoted(OPEN)} "
+        f"coalesce(t.gold, false) AS {quoted(GOLD)}, coalesce(w.answers, 0) > 0 AS waiting, "
+        f"coalesce(t.answers, 0) + coalesce(w.answers, 0) < {int(label.votes)} AND NOT coalesce(t.decided, false) AS {quoted(OPEN)} "
         f"FROM (SELECT * RENAME (item AS {quoted(ITEM)}, content AS {quoted(CONTENT)}) FROM {query}) n "
         f"LEFT JOIN tally t ON t.item = n.{quoted(ITEM)} LEFT JOIN waiting w ON w.item = n.{quoted(ITEM)}"
     )
     _refuse_twins(duck, table, ", ".join(task.key))
     return Pool(duck, tuple(task.key))
+
+
+def _keep_waiting(duck: Duck, waiting: Mapping[str, int] | None) -> None:
+    import pyarrow as pa
+
+    items = sorted(waiting or {})
+    counts = pa.array([(waiting or {})[item] for item in items], pa.int64())
+    duck.connection.register("given", pa.table({"item": pa.array(items, pa.string()), "answers": counts}))
+    duck.run("CREATE TABLE waiting AS SELECT * FROM given")
+    duck.connection.unregister("given")
 
 
 def _check_condition(duck: Duck, table: TableFiles, label: LabelTask) -> None:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from mlops_kit.artifacts.duck import Duck, open_duck
+from mlops_kit.artifacts.duck import Duck, open_duck, quoted
 from mlops_kit.artifacts.kinds import KINDS
 from mlops_kit.artifacts.tables import EventFiles, TableFiles, read_event_files, read_rows
 from mlops_kit.errors import RefusedError, UsageError
-from mlops_kit.labels.events.counting import counted_votes
-from mlops_kit.labels.places import BATCHES, EVENTS, QUEUE
+from mlops_kit.labels.delivery.manifest import is_open, read_manifests
+from mlops_kit.labels.events.counting import VOTES, counted_votes
+from mlops_kit.labels.guidelines import REVIEWS, mark_reviews, read_guidelines
+from mlops_kit.labels.places import EVENTS, QUEUE
+from mlops_kit.labels.pool import items_query
 from mlops_kit.labels.queue.model import Queued, queue_path, queue_text
 from mlops_kit.labels.queue.picking import Signals, Wanted, pick_items
 from mlops_kit.labels.queue.pool import Pool, open_pool
@@ -78,7 +82,7 @@ def make_queue(
     scoring = open_scoring(project.root, project.name, project.label, project.lifecycle, project.params)
     with open_duck() as duck:
         pool = _open_pool(project, duck, table, seed)
-        signals, notes = _signals(project, pool, scoring, seed)
+        signals, notes = _signals(project, pool, table, scoring, seed)
         shares = project.label.queue.shares or DEFAULT_SHARES
         wanted = Wanted(budget, shares, project.label.queue.gold, seed)
         used = [*scoring.columns, *(name for name in _region_columns(signals) if name not in scoring.columns)]
@@ -121,8 +125,7 @@ def chosen_task(labelling: Labelling, task: str | None) -> str:
 def _open_pool(project: _Project, duck: Duck, table: TableFiles, seed: int) -> Pool:
     folder = project.root / EVENTS
     files = read_event_files(folder) if folder.is_dir() else EventFiles(())
-    make_tally(duck, counted_votes(duck, files, project.name, project.labelling).table)
-    waiting = _waiting(project.root, project.name)
+    make_tally(duck, counted_votes(duck, files, project.name, project.labelling, table=VOTES).table)
     return open_pool(
         duck,
         table,
@@ -130,22 +133,35 @@ def _open_pool(project: _Project, duck: Duck, table: TableFiles, seed: int) -> P
         task=project.lifecycle.task,
         schema=project.schema,
         seed=seed,
-        waiting=waiting,
+        waiting=_waiting(project.root, project.name),
     )
 
 
-def _waiting(root: Path, task: str) -> tuple[str, ...]:
-    """Return the items of exports of which nothing has come back."""
-    found: set[str] = set()
-    for path in sorted((root / BATCHES).glob("*.json")):
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        out = isinstance(manifest, dict) and manifest.get("task") == task and manifest.get("exported")
-        if out and not manifest.get("deliveries"):
-            found.update(manifest.get("items") or ())
-    return tuple(sorted(found))
+def _waiting(root: Path, task: str) -> Mapping[str, int]:
+    """Return item -> how many answers will come from exports of which nothing accepted has come back."""
+    manifests = read_manifests(root)
+    out = [one for one in manifests if one.task == task and is_open(one, manifests)]
+    return Counter(item for manifest in out for item in manifest.items)
 
 
-def _signals(project: _Project, pool: Pool, scoring: Scoring, seed: int) -> tuple[Signals, tuple[str, ...]]:
+def _review(project: _Project, duck: Duck, table: TableFiles) -> frozenset[str]:
+    """Return the items that a new version of the guidelines asks to look at again."""
+    guidelines = read_guidelines(project.root, project.label.guidelines)
+    if guidelines is None or not guidelines.review:
+        return frozenset()
+    key, columns = project.lifecycle.task.key, tuple(table.schema())
+    mark_reviews(
+        duck,
+        quoted(VOTES),
+        guidelines,
+        rows=items_query(table, key, project.label, project.schema, columns=columns),
+    )
+    return frozenset(str(row[0]) for row in duck.run(f"FROM {quoted(REVIEWS)}").fetchall())
+
+
+def _signals(
+    project: _Project, pool: Pool, table: TableFiles, scoring: Scoring, seed: int
+) -> tuple[Signals, tuple[str, ...]]:
     """Return what the strategies that have a share go by, and what is to be said about it."""
     shares = project.label.queue.shares or DEFAULT_SHARES
     known = scoring.table.schema() if scoring.table else {}
@@ -166,6 +182,7 @@ def _signals(project: _Project, pool: Pool, scoring: Scoring, seed: int) -> tupl
         else {},
         drifted=drifted if "drifted" in wanted else {},
         mislabelled=mislabelled,
+        review=_review(project, pool.duck, table) if "review" in wanted else frozenset(),
         prelabels=project.label.queue.prelabels,
     ), notes
 

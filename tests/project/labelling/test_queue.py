@@ -9,6 +9,8 @@ import pytest
 
 from mlops_kit.cli.edge import run_guarded
 from mlops_kit.errors import RefusedError, SpecError, UsageError
+from mlops_kit.labels.delivery.manifest import manifest_path, manifest_text
+from mlops_kit.labels.delivery.model import Manifest
 from mlops_kit.labels.queue.model import Queued, read_queue
 from mlops_kit.project.labelling.queue import make_queue
 from tests.project.labelling.queueing import ROWS, add_events, make_project, table, write_report
@@ -58,8 +60,8 @@ def test_answered_items_are_not_asked_again_and_those_in_exports_neither(tmp_pat
     root = make_project(tmp_path, "{random: 1}")
     add_events(root, *((number, "dog" if number % 2 else None) for number in range(100)))
     (root / "labels/batches").mkdir()
-    out = {"task": "sort", "exported": {"time": "x"}, "items": {"100": "c"}, "deliveries": []}
-    (root / "labels/batches/out.json").write_text(json.dumps(out))
+    out = Manifest("out", "sort", {"time": "2026-01-01T00:00:00Z"}, {"100": "c"})
+    manifest_path(root, "out").write_text(manifest_text(out))
     made = make_queue(root, budget=ROWS)
     assert sorted(_items(made)) == list(range(101, ROWS))
     assert made.pool == {"items": 300, "open": 199, "answered": 100, "decided": 0, "gold": 0, "waiting": 1}
@@ -75,6 +77,18 @@ def test_disagreeing_takes_items_with_different_answers_that_nobody_decided(tmp_
     assert _items(made, "disagreeing") == [1]
     assert made.found["disagreeing"] == 1
     assert len(made.picks) == 10
+
+
+def test_review_takes_what_a_new_version_of_the_guidelines_asks_for(tmp_path: Path) -> None:
+    root = make_project(tmp_path, "{review: 1}")
+    add_events(root, (1, "dog"), (2, "cat"), (3, "dog"), guideline="1")
+    add_events(root, (3, "dog"), annotator="bob", guideline="2")
+    rule = '---\nreview:\n  - {version: "2", classes: [dog], reason: small dogs are cats}\n---\nVersion 2.\n'
+    (root / "labels/guidelines.md").write_text(rule)
+    made = make_queue(root, budget=1)
+    assert _items(made, "review") == [1]
+    assert made.found["review"] == 1
+    assert made.picks[0].item.again
 
 
 def test_mislabelled_finds_the_labels_that_were_turned(tmp_path: Path) -> None:
