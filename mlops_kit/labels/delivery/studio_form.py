@@ -77,16 +77,17 @@ def read_studio(content: bytes, task: LabelTask, *, name: str) -> Delivery:
             f"{name}: no JSON export of Label Studio; it may be cut off",
             fix="export it again, as JSON (not JSON-MIN)",
         )
-    return read_tasks(tasks, task)
+    batches = {str(ours.get("batch") or "") for each in tasks if (ours := _ours(each))}
+    return read_tasks(tasks, task, batch=next(iter(batches)) if len(batches) == 1 else None)
 
 
-def read_tasks(tasks: Iterable[Any], task: LabelTask) -> Delivery:
-    """Return the annotations of Label Studio's tasks as answers.
+def read_tasks(tasks: Iterable[Any], task: LabelTask, *, batch: str | None = None) -> Delivery:
+    """Return the annotations of Label Studio's tasks as answers; `batch` is the export that they are of, as far as anybody knows.
 
     A skipped task is `cannot tell`. Annotators are `studio-<number of the user>`; times are those of the last change. Offsets in texts are
     characters, also where Label Studio counted the halves of surrogate pairs.
     """
-    return gather(_rows(tasks, task), task, texts=False)
+    return gather(_rows(tasks, task), task, texts=False, batch=batch or None)
 
 
 def is_studio(content: bytes) -> bool:
@@ -140,9 +141,10 @@ def _answer(annotation: Mapping[str, Any], data: Mapping[str, Any], task: LabelT
         text for one in results if one.get("from_name") == _REASON for text in _listed(one["value"]["text"])
     ]
     who = annotation.get("completed_by")
+    who = who.get("id") if isinstance(who, dict) else who
     return {
         "value": None if annotation.get("was_cancelled") else _value(said, data, task),
-        "annotator": f"studio-{who.get('id') if isinstance(who, dict) else who}",
+        "annotator": None if who is None else f"studio-{who}",
         "time": annotation.get("updated_at") or annotation.get("created_at"),
         "seconds": annotation.get("lead_time"),
         "reason": " ".join(comments),

@@ -221,9 +221,7 @@ class _Import:
             for each in delivery.answers
         )
         return tuple(
-            replace(event, time=given.get(saying(asdict(event)), event.time))
-            if answer.time is None
-            else event
+            replace(event, time=given.get(saying(vars(event)), event.time)) if answer.time is None else event
             for event, answer in zip(made, delivery.answers, strict=True)
         )
 
@@ -287,6 +285,8 @@ def _record(result: Imported, digest: str, received: str) -> dict[str, Any]:
         "annotators": dict(result.annotators),
         "empty": result.empty,
         "unreadable": len(result.bad),
+        "held": dict(result.taken.held),
+        "refused": dict(result.taken.refused),
         "checks": checks,
     }
 
