@@ -44,7 +44,7 @@ def describe_labels(
     """Return what changed in the labels; None when nothing did.
 
     `limit` is how many items are told for each task. Events in files that are the same on both sides are read for what items were
-    before, as long as everything is within `budget` bytes (None: however much it is). Content under DVC that is not here is fetched with `fetch`,
+    before, as far as `budget` bytes go (`labels/diff/gather.py`; None: however many there are). Content under DVC that is not here is fetched with `fetch`,
     else left out, which is said.
     """
     if base is None or not _differ(base, head):
@@ -63,9 +63,9 @@ def describe_labels(
     bring = _bringer(root, store) if fetch else None
     with open_duck() as duck:
         found = _gather(root, base, head, store, duck.scratch, budget=budget, bring=bring)
-        loaded = load_events(duck, found.parts)
+        loaded = load_events(duck, found.parts, whole=found.whole)
         reader = _Reader(duck, store, base, head, old, new, budget, limit, bring)
-        options, said = reader.options(found, broken=loaded.broken > 0)
+        options, said = reader.options(found)
         tasks, batches = fold_tasks(duck, options), fold_batches(duck)
     said += [_broken_words(loaded.broken)] if loaded.broken else []
     made = LabelDiff(
@@ -118,7 +118,7 @@ def _gather(
 
     old, new = event_files(base.label_files), event_files(head.label_files)
     if {path: file.id for path, file in old.items()} == {path: file.id for path, file in new.items()}:
-        return Gathered((), whole=True, left_out=())
+        return Gathered((), here=True, whole=True, left_out=())
     return gather_events(root, old, new, store, scratch, budget=budget, bring=bring)
 
 
@@ -182,36 +182,56 @@ class _Reader:
     limit: int
     bring: Callable[[str], None] | None
 
-    def options(self, found: Gathered, *, broken: bool) -> tuple[FoldOptions, list[str]]:
-        """Return what is told, and words on what is not; `broken` says whether some of the lines that were `found` are no events."""
+    def options(self, found: Gathered) -> tuple[FoldOptions, list[str]]:
+        """Return what is told of the events that were `found`, and words on what is not."""
         from mlops_kit.labels.diff.fold import FoldOptions
         from mlops_kit.labels.diff.reading import task_names
         from mlops_kit.labels.diff.truth import make_labels
 
         make_labels(self.duck)
         tasks = task_names(self.duck)
-        counted = {task: self._count(task, found, broken=broken) for task in tasks} if found.whole else {}
+        counted = self._count(tasks, found) if found.here and tasks else {}
         basis: dict[str, Basis] = dict.fromkeys(counted, "votes")
         said = self._decided(basis, tasks)
+        whole = found.here and found.whole
+        complete = frozenset(task for task, what in basis.items() if whole or what == "consensus")
         veils = {task: self._veil(task) for task in {*tasks, *basis}}
-        made = FoldOptions(self.limit, found.whole, basis, veils, counted, self._show())
-        return made, said
+        made = FoldOptions(self.limit, whole, basis, complete, veils, counted, self._show())
+        return made, [*said, *self._partly(found, complete)]
 
-    def _count(self, task: str, found: Gathered, *, broken: bool) -> Counted:
-        """Put the labels of a task by its votes into the tables of labels, and return what was counted."""
+    def _partly(self, found: Gathered, complete: frozenset[str]) -> list[str]:
+        """Return what is not told for the size of the events."""
+        if found.whole or not found.here:
+            return []
+        others = self.old.labelling != self.new.labelling
+        change = ["what labels.yaml alone changed"] if others else []
+        balance = [] if complete else ["how many items have which label"]
+        told = ", ".join([*balance, "agreement", "answers that do not count", *change])
+        return [
+            f"not told, for the size of the events: {told}; metrics/labelling.json has figures of all of them"
+        ]
+
+    def _count(self, tasks: Sequence[str], found: Gathered) -> dict[str, Counted]:
+        """Put the labels of tasks by their votes into the tables of labels, and return what was counted."""
         from mlops_kit.labels.diff.agreement import diff_agreement
         from mlops_kit.labels.diff.fold import Counted
+        from mlops_kit.labels.diff.reading import write_side
         from mlops_kit.labels.diff.truth import SideEvents, count_votes, decide_items, diff_rules
 
-        old_paths = tuple(part.place for part in found.parts if part.old)
-        new_paths = tuple(part.place for part in found.parts if part.new)
-        old = count_votes(self.duck, "old", task, SideEvents(old_paths, self.old.labelling, broken))
-        new = count_votes(self.duck, "new", task, SideEvents(new_paths, self.new.labelling, broken))
-        decide_items(self.duck, "old", task, old.table)
-        decide_items(self.duck, "new", task, new.table)
-        asked = self._task(task)
-        agreement = diff_agreement(self.duck, (old.table, new.table), asked) if asked else ()
-        return Counted(agreement, diff_rules(old, new))
+        events = {
+            "old": SideEvents(write_side(self.duck, "old"), self.old.labelling),
+            "new": SideEvents(write_side(self.duck, "new"), self.new.labelling),
+        }
+        made = {}
+        for task in tasks:
+            old = count_votes(self.duck, "old", task, events["old"])
+            new = count_votes(self.duck, "new", task, events["new"])
+            decide_items(self.duck, "old", task, old.table)
+            decide_items(self.duck, "new", task, new.table)
+            asked = self._task(task) if found.whole else None
+            agreement = diff_agreement(self.duck, (old.table, new.table), asked) if asked else ()
+            made[task] = Counted(agreement, diff_rules(old, new) if found.whole else ())
+        return made
 
     def _decided(self, basis: dict[str, Basis], tasks: Sequence[str]) -> list[str]:
         """Take the labels of one task from the tables of the label stage, where both are here and differ."""

@@ -109,6 +109,8 @@ def _items(task: TaskDiff) -> str:
         if count
     ]
     moved = ", ".join(parts) or "no label changed"
+    if task.old_items is None or task.new_items is None:
+        return moved
     return f"{moved} ({task.old_items:,} → {task.new_items:,} items)"
 
 
@@ -281,7 +283,7 @@ def _span(first: str, last: str) -> str:
     return f"{one} to {other[11:] if one[:10] == other[:10] else other}"
 
 
-def _share(count: int, total: int) -> str:
+def _share(count: int, total: int | None) -> str:
     return f"{100 * count / total:.1f} %" if total else ""
 
 

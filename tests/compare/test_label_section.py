@@ -187,12 +187,33 @@ def test_parquet_under_dvc_is_read_from_the_cache(root: Path, tmp_path: Path) ->
     assert "labels/events/big is not here: dvc fetch" in diff(root).left_out[0]
 
 
-def test_budget_leaves_out_the_files_that_are_the_same_and_says_so(root: Path) -> None:
-    write_batch(root, "two", event("d", "late"))
-    found = diff(root, budget=400)
-    assert (found.tasks[0].added, found.tasks[0].basis) == (1, None)
-    assert "mlops-kit label diff" in found.left_out[0]
-    assert diff(root, budget=0).tasks == ()
+@pytest.fixture
+def longer(root: Path) -> Path:
+    """Return the repository with more events, of 12 KB, in a commit."""
+    write_batch(root, "many", *(event(f"m{n}", "late", f"ann-{n % 3}", n) for n in range(60)))
+    commit(root)
+    write_batch(root, "two", event("m7", "on_time", "ann-9", role="adjudication"), event("d", "late"))
+    return root
+
+
+def test_items_concerned_are_looked_up_where_all_events_are_too_many(longer: Path) -> None:
+    (task,) = diff(longer, budget=4000).tasks
+    assert (task.basis, task.newly, task.changed, task.old_items) == ("votes", 1, 1, None)
+    assert [(item.item, item.old, item.why) for item in task.items] == [
+        ("m7", "late", "adjudicated"),
+        ("d", None, "votes"),
+    ]
+    whole = diff(longer).tasks[0]
+    assert (whole.old_items, whole.items) == (63, task.items)
+
+
+def test_what_is_not_read_for_its_size_is_said(longer: Path) -> None:
+    found = diff(longer, budget=1000)
+    assert (found.tasks[0].added, found.tasks[0].basis) == (2, None)
+    assert "what items were before is not told" in found.left_out[0]
+    nothing = diff(longer, budget=10)
+    assert nothing.tasks == ()
+    assert "events of two are too many" in nothing.left_out[0]
 
 
 def test_roster_that_silences_an_annotator_is_the_reason(root: Path) -> None:

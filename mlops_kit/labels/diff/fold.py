@@ -49,6 +49,8 @@ class FoldOptions:
     """Whether all events of both sides were read, so that annotators can be counted on both."""
     basis: Mapping[str, Basis] = field(default_factory=dict)
     """Task -> what its labels are; those in `labels_old` and `labels_new` (see truth.py) count. Without an entry labels are not known."""
+    complete: frozenset[str] = frozenset()
+    """Tasks of which the labels of all items are known, not only of those with other events."""
     veils: Mapping[str, Veil] = field(default_factory=dict)
     """Task -> what is not shown; all is hidden of a task without an entry."""
     counted: Mapping[str, Counted] = field(default_factory=dict)
@@ -115,13 +117,13 @@ def _labels(duck: Duck, task: str, options: FoldOptions) -> dict[str, Any]:
     classes = duck.run(_CLASSES).fetchall()
     return {
         "basis": options.basis[task],
-        "old_items": old,
-        "new_items": new,
+        "old_items": old if task in options.complete else None,
+        "new_items": new if task in options.complete else None,
         "newly": newly,
         "changed": changed,
         "lost": lost,
         "classes": tuple(ClassDiff(cut_text(value), before, after) for value, before, after in classes)
-        if len(classes) <= MOST_CLASSES and not veil.labels
+        if len(classes) <= MOST_CLASSES and not veil.labels and task in options.complete
         else (),
         "moves": tuple(Move(cut_text(before), cut_text(after), items) for before, after, items in moves)
         if not veil.labels

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from mlops_kit.artifacts.dvcfiles import read_dvc_file
 from mlops_kit.artifacts.label_files import LabelFile
@@ -19,6 +20,11 @@ Files = Mapping[str, LabelFile]
 DVC = ".dvc"
 JSONL = ".jsonl"
 PARQUET = ".parquet"
+WHOLE = 256 << 20
+"""Bytes of files that are the same and are read whole: a million events, which take a quarter of a minute of CPU time."""
+BEYOND = 4
+PARQUET_TO_JSONL = 8
+"""How many times larger the same events are as JSON lines, about."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +33,10 @@ class Gathered:
 
     parts: tuple[EventPart, ...]
     """What is to be read."""
+    here: bool
+    """Whether what was to be read is here."""
     whole: bool
-    """Whether these are all events of both sides."""
+    """Whether all events are to be read; else those of files that differ, and of the others those on the same items."""
     left_out: tuple[str, ...]
     """What is not read, why, and the command that does it."""
 
@@ -39,6 +47,7 @@ class _Wanted:
     file: LabelFile
     old: bool
     new: bool
+    size: int
 
     @property
     def same(self) -> bool:
@@ -66,39 +75,41 @@ def gather_events(
 ) -> Gathered:
     """Return the event files of both sides; those that only git has are written to `scratch`.
 
-    With a `budget` in bytes, files that differ come first, smaller ones before larger ones, and then those that are the same, all or none of them.
+    With a `budget` in bytes, files that differ come first, smaller ones before larger ones. Those that are the same are read whole up to
+    the budget (and 256 MiB at most), for the items concerned up to four times the budget, and else left out.
     """
-    wanted = sorted(
-        _wanted(base, head), key=lambda one: (one.same, one.file.size or 0, one.file.path, one.new)
-    )
-    chosen, left_out = _choose(wanted, budget)
     parts: list[EventPart] = []
     with ObjectReader(root) as objects:
+        wanted = sorted(
+            _wanted(base, head, objects), key=lambda one: (one.same, one.size, one.file.path, one.new)
+        )
+        chosen, whole, left_out = _choose(wanted, budget)
+        here = len(chosen) == len(wanted)
         for one in chosen:
             place = _place(one.file, objects, store, scratch / f"events-{len(parts)}", bring)
             if place is None:
+                here = False
                 left_out.append(
                     f"{_plain(one.file.path)} is not here: dvc fetch {one.file.path.removesuffix(DVC)}"
                 )
                 continue
-            form = JSONL if one.file.path.endswith(JSONL) else PARQUET
-            parts.append(
-                EventPart(one.batch, place, "jsonl" if form == JSONL else "parquet", one.old, one.new)
-            )
-    return Gathered(tuple(parts), not left_out, tuple(left_out))
+            form: Literal["jsonl", "parquet"] = "jsonl" if one.file.path.endswith(JSONL) else "parquet"
+            parts.append(EventPart(one.batch, place, form, one.old, one.new))
+    return Gathered(tuple(parts), here, whole, tuple(left_out))
 
 
-def _wanted(base: Files, head: Files) -> Iterator[_Wanted]:
+def _wanted(base: Files, head: Files, objects: ObjectReader) -> Iterator[_Wanted]:
     for path in sorted({*base, *head}):
         old, new = base.get(path), head.get(path)
         batch = _plain(path).removeprefix(f"{EVENTS}/")
         if old and new and old.id == new.id:
-            yield _Wanted(batch, new if new.place else old, old=True, new=True)
+            file = new if new.place else old
+            yield _Wanted(batch, file, old=True, new=True, size=_size(file, objects))
             continue
         if old:
-            yield _Wanted(batch, old, old=True, new=False)
+            yield _Wanted(batch, old, old=True, new=False, size=_size(old, objects))
         if new:
-            yield _Wanted(batch, new, old=False, new=True)
+            yield _Wanted(batch, new, old=False, new=True, size=_size(new, objects))
 
 
 def _plain(path: str) -> str:
@@ -106,39 +117,53 @@ def _plain(path: str) -> str:
     return path.removesuffix(DVC).removesuffix(JSONL).removesuffix(PARQUET)
 
 
-def _choose(wanted: list[_Wanted], budget: int | None) -> tuple[list[_Wanted], list[str]]:
-    """Return what is read within the budget, and words on the rest."""
+def _choose(wanted: list[_Wanted], budget: int | None) -> tuple[list[_Wanted], bool, list[str]]:
+    """Return what is read within the budget, whether what is the same is read whole, and words on the rest."""
     left = budget
     chosen: list[_Wanted] = []
     over: list[_Wanted] = []
-    same = sum(_size(one) for one in wanted if one.same)
     for one in wanted:
-        size = same if one.same else _size(one)
-        if left is not None and size > left:
+        if one.same:
+            continue
+        if left is not None and one.size > left:
             over.append(one)
             continue
         chosen.append(one)
-        left = left if left is None or one.same else left - size
-    return chosen, _over_words(over)
+        left = left if left is None else left - one.size
+    same = [one for one in wanted if one.same]
+    size = sum(one.size for one in same)
+    whole = size <= (WHOLE if budget is None else min(WHOLE, budget))
+    if budget is None or size <= budget * BEYOND:
+        return [*chosen, *same], whole, _over_words(over, 0)
+    return chosen, False, _over_words(over, len(same))
 
 
-def _over_words(over: list[_Wanted]) -> list[str]:
-    names = sorted({one.batch for one in over if not one.same})
+def _over_words(over: list[_Wanted], same: int) -> list[str]:
+    names = sorted({one.batch for one in over})
     some = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
     said = [f"events of {some} are too many for a comparison: mlops-kit label diff"] if names else []
-    same = sum(one.same for one in over)
-    return said + (
-        [
-            f"what items were before is not told, for the size of the {same:,} files of events that are the same: mlops-kit label diff"
-        ]
-        if same
-        else []
-    )
+    files = "file of events that is" if same == 1 else "files of events that are"
+    why = f"what items were before is not told, for the size of the {same:,} {files} the same: mlops-kit label diff"
+    return [*said, why] if same else said
 
 
-def _size(one: _Wanted) -> int:
-    """Return the bytes of an event file; Parquet under DVC is read by columns and without parsing, so it counts as nothing."""
-    return 0 if one.file.path.endswith(DVC) else one.file.size or 0
+def _size(file: LabelFile, objects: ObjectReader) -> int:
+    """Return about how many bytes the events of a file would have as JSON lines."""
+    if not file.path.endswith(DVC):
+        return (file.size or 0) * (1 if file.path.endswith(JSONL) else PARQUET_TO_JSONL)
+    _, size = _pointed(file, objects)
+    return size * PARQUET_TO_JSONL
+
+
+def _pointed(file: LabelFile, objects: ObjectReader) -> tuple[str, int]:
+    """Return hash and size of what a .dvc file names; an empty hash when it cannot be understood, which `compare` says."""
+    content = _content(file, objects)
+    try:
+        tracked = read_dvc_file(content, file.path) if content is not None else None
+        path, digest = next(iter(tracked.outs.items())) if tracked else ("", "")
+        return digest, (tracked.sizes.get(path, (0, None))[0] or 0) if tracked else 0
+    except (SpecError, AttributeError, KeyError, TypeError, ValueError, StopIteration):
+        return "", 0
 
 
 def _place(
@@ -150,12 +175,7 @@ def _place(
     beside = file.place.with_suffix("") if file.place else None
     if beside is not None and beside.is_file():
         return beside
-    content = _content(file, objects)
-    try:
-        outs = read_dvc_file(content, file.path).outs if content is not None else {}
-    except (SpecError, AttributeError, KeyError, TypeError, ValueError):
-        return None  # `compare` says that it cannot be understood
-    digest = next(iter(outs.values()), "")
+    digest, _ = _pointed(file, objects)
     if digest and bring and store.find(digest) is None:
         bring(digest)
     found = store.find(digest)

@@ -168,9 +168,9 @@ class TaskDiff:
     """Of the added ones, those that replace an earlier event."""
     basis: Basis | None = None
     """What the labels of items are: those of the `consensus` table, or what gold, adjudication and most votes say; None where they are not known."""
-    old_items: int = 0
-    """Items with a label on the base side."""
-    new_items: int = 0
+    old_items: int | None = None
+    """Items with a label on the base side; None where that is not known, for the size of the events."""
+    new_items: int | None = None
     """Items with a label on the head side."""
     newly: int = 0
     """Items that only the head labels."""

@@ -32,6 +32,11 @@ class EventPart:
     new: bool
     """Whether the head has it."""
 
+    @property
+    def same(self) -> bool:
+        """Return whether both sides have it."""
+        return self.old and self.new
+
 
 @dataclass(frozen=True)
 class Loaded:
@@ -43,16 +48,22 @@ class Loaded:
     """Lines that are no event; `mlops-kit label check` names them."""
 
 
-def load_events(duck: Duck, parts: Sequence[EventPart]) -> Loaded:
+def load_events(duck: Duck, parts: Sequence[EventPart], *, whole: bool = True) -> Loaded:
     """Make the table `diff_events`: each event once, with `value` as text, `batch`, and `in_old` and `in_new`.
 
-    An event is the same on both sides if its id is, in whatever file it stands.
+    An event is the same on both sides if its id is, in whatever file it stands. Without `whole`, of files that both sides have only events on
+    items that the other files name are taken.
     """
-    union = " UNION ALL BY NAME ".join(_part_sql(part) for part in parts) or _nothing()
-    duck.run(f"CREATE OR REPLACE TEMP TABLE raw_events AS {union}")
+    first = parts if whole else [part for part in parts if not part.same]
+    duck.run(f"CREATE OR REPLACE TEMP TABLE raw_events AS {_union(first)}")
     (broken,) = duck.run("SELECT count(*) FROM raw_events WHERE id IS NULL OR item IS NULL").fetchone() or (
         0,
     )
+    if not whole:
+        rest = _union([part for part in parts if part.same])
+        duck.run(
+            f"INSERT INTO raw_events BY NAME SELECT * FROM ({rest}) WHERE (task, item) IN (SELECT (task, item) FROM raw_events)"
+        )
     same = ", ".join(f"min({name}) AS {name}" for name in (*COLUMNS[1:], "text"))
     duck.run(
         f"CREATE OR REPLACE TEMP TABLE {TABLE} AS SELECT id, {same}, bool_or(in_old) AS in_old, bool_or(in_new) AS in_new"
@@ -61,6 +72,22 @@ def load_events(duck: Duck, parts: Sequence[EventPart]) -> Loaded:
     duck.run("DROP TABLE raw_events")
     (events,) = duck.run(f"SELECT count(*) FROM {TABLE}").fetchone() or (0,)
     return Loaded(int(events), int(broken))
+
+
+def _union(parts: Sequence[EventPart]) -> str:
+    return " UNION ALL BY NAME ".join(map(_part_sql, parts)) or _nothing()
+
+
+def write_side(duck: Duck, side: str) -> Path:
+    """Write the events of one side (`old` or `new`) as Parquet with the columns of events into the database's scratch folder, and return the file."""
+    place = duck.scratch / f"side-{side}.parquet"
+    columns = ", ".join(
+        "coalesce(value, 'null') AS value" if name == "value" else f'"{name}"' for name in COLUMNS
+    )
+    duck.run(
+        f"COPY (SELECT {columns} FROM {TABLE} WHERE in_{side}) TO {literal(place.as_posix())} (FORMAT parquet)"
+    )
+    return place
 
 
 def task_names(duck: Duck) -> tuple[str, ...]:

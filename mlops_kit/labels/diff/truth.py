@@ -26,12 +26,10 @@ SIDES: tuple[SideName, ...] = ("old", "new")
 class SideEvents:
     """The events of one side, as `labels/events/counting.py` reads them."""
 
-    paths: tuple[Path, ...]
-    """All files of the side."""
+    place: Path
+    """A file with all of them that matter."""
     labelling: Labelling | None
-    """Its labels/labels.yaml; None without one that can be used."""
-    broken: bool = False
-    """Whether there are lines that are no events, at which counting would stop."""
+    """The side's labels/labels.yaml; None without one that can be used."""
 
 
 def make_labels(duck: Duck) -> None:
@@ -54,16 +52,16 @@ class SideVotes:
 def count_votes(duck: Duck, side: SideName, task: str, events: SideEvents) -> SideVotes:
     """Make the table of the votes of `task` that count on a side, as the label stage counts them.
 
-    Where labels.yaml does not have the task, or a line is no event, they are counted plainly: of events that others of the same annotator,
+    Where labels.yaml does not have the task, or an event is none by the rules, they are counted plainly: of events that others of the same annotator,
     or adjudications, replace, none; of several of one annotator for an item the newest by time and id.
     """
     name = f"votes_{side}"
-    if events.labelling and task in events.labelling.tasks and not events.broken:
+    if events.labelling and task in events.labelling.tasks:
         from mlops_kit.labels.events.counting import counted_votes
         from mlops_kit.labels.events.rules import RULES
 
         try:
-            files = EventFiles(events.paths)
+            files = EventFiles((events.place,))
             votes = counted_votes(duck, files, task, events.labelling, table=f"counted_{side}", verify=False)
             return SideVotes(
                 votes.table, {name: votes.counts[name] for name in RULES if name in votes.counts}
