@@ -58,7 +58,12 @@ def parse_manifest(text: str, *, where: Path) -> Manifest:
         exported = made.get("exported")
         deliveries = tuple(dict(each) for each in made.get("deliveries", []))
         return Manifest(
-            str(made["batch"]), str(made["task"]), exported, items, made.get("answers"), deliveries
+            str(made.get("batch") or where.stem),
+            str(made["task"]),
+            exported,
+            items,
+            made.get("answers"),
+            deliveries,
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _damaged(where, str(error)) from None
@@ -78,14 +83,23 @@ def manifest_text(manifest: Manifest) -> str:
     return json.dumps(made, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
 
 
-def is_open(manifest: Manifest, others: tuple[Manifest, ...]) -> bool:
-    """Return whether the batch went out and nothing that was accepted has come back, among the manifests `others` of all batches."""
-    if manifest.exported is None:
-        return False
-    told = [*manifest.deliveries]
-    for other in others:
-        told += other.deliveries if other.answers == manifest.batch else ()
-    return not any(_taken(each) for each in told)
+def open_exports(root: Path, task: str) -> tuple[Manifest, ...]:
+    """Return the exports of a task of which nothing that was accepted has come back, by name, whatever name a delivery has.
+
+    Raises BadDataError as read_manifest does.
+    """
+    manifests = read_manifests(root)
+    back = {
+        name
+        for each in manifests
+        if any(_taken(delivery) for delivery in each.deliveries)
+        for name in (each.batch, each.answers)
+    }
+    return tuple(
+        each
+        for each in manifests
+        if each.task == task and each.exported is not None and each.batch not in back
+    )
 
 
 def _taken(delivery: Mapping[str, Any]) -> bool:

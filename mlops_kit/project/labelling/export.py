@@ -15,11 +15,10 @@ from mlops_kit.labels.delivery.choosing import Choice, blend_gold, choose_open
 from mlops_kit.labels.delivery.forms import FORMS, form_of
 from mlops_kit.labels.delivery.manifest import (
     check_batch_name,
-    is_open,
     manifest_path,
     manifest_text,
+    open_exports,
     read_manifest,
-    read_manifests,
 )
 from mlops_kit.labels.delivery.model import Manifest, OutBatch, OutItem
 from mlops_kit.labels.delivery.pool import Pool
@@ -100,8 +99,7 @@ def export_items(
 
 def _choice(pool: Pool, duck: Duck, budget: int | None, queue: bool | None) -> Choice:
     known = known_answers(pool.root, pool.name, pool.labelling)
-    manifests = read_manifests(pool.root)
-    out = [one for one in manifests if one.task == pool.name and is_open(one, manifests)]
+    out = open_exports(pool.root, pool.name)
     queued = read_queue(pool.root, pool.name) if queue is not False else ()
     if queue and not queued:
         raise UsageError(f"no queue for {pool.name}", fix=f"mlops-kit label queue {pool.name} --budget 100")

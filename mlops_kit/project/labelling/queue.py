@@ -15,7 +15,7 @@ from mlops_kit.artifacts.duck import Duck, open_duck, quoted
 from mlops_kit.artifacts.kinds import KINDS
 from mlops_kit.artifacts.tables import EventFiles, TableFiles, read_event_files, read_rows
 from mlops_kit.errors import RefusedError, UsageError
-from mlops_kit.labels.delivery.manifest import is_open, read_manifests
+from mlops_kit.labels.delivery.manifest import open_exports
 from mlops_kit.labels.events.counting import VOTES, counted_votes
 from mlops_kit.labels.guidelines import REVIEWS, mark_reviews, read_guidelines
 from mlops_kit.labels.places import EVENTS, QUEUE
@@ -139,9 +139,7 @@ def _open_pool(project: _Project, duck: Duck, table: TableFiles, seed: int) -> P
 
 def _waiting(root: Path, task: str) -> Mapping[str, int]:
     """Return item -> how many answers will come from exports of which nothing accepted has come back."""
-    manifests = read_manifests(root)
-    out = [one for one in manifests if one.task == task and is_open(one, manifests)]
-    return Counter(item for manifest in out for item in manifest.items)
+    return Counter(item for export in open_exports(root, task) for item in export.items)
 
 
 def _review(project: _Project, duck: Duck, table: TableFiles) -> frozenset[str]:

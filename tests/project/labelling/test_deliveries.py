@@ -15,7 +15,7 @@ import pytest
 
 from mlops_kit.cli.edge import run_guarded
 from mlops_kit.errors import RefusedError, UsageError
-from mlops_kit.labels.delivery.manifest import read_manifest
+from mlops_kit.labels.delivery.manifest import open_exports, read_manifest
 from mlops_kit.labels.events.model import LabelEvent, event_line
 from mlops_kit.project.labelling.export import export_items
 from mlops_kit.project.labelling.import_ import Options, import_answers
@@ -172,6 +172,7 @@ def test_answers_come_back_once_however_often_they_are_imported(project: Path) -
         True,
     )
     assert before == after
+    assert open_exports(project, "late") == ()  # the delivery has another name than the export
     told = events(project, first.batch)[0]
     assert (told["guideline"], told["seconds"], told["value"]) == ("3", 4.0, "on_time")
     assert told["content"] == read_manifest(project, "b1").items["0"]  # type: ignore[union-attr]
@@ -288,3 +289,31 @@ def test_queued_item_that_has_answers_goes_out_again_only_where_its_strategy_ask
     manifest = out(project) and read_manifest(project, "b1")
     assert manifest is not None
     assert list(manifest.items) == ["1", "3", "4"]
+
+
+def test_bad_answers_go_by_the_rules_for_events_with_counts_and_nothing_is_lost(project: Path) -> None:
+    (project / "labels/labels.yaml").write_text(
+        FILES["labels/labels.yaml"] + "  gone: {active: false}\nroster: closed\n"
+    )
+    todo = out(project, batch="b1")
+    back = fill(todo, "done.csv", _true, annotator="agency")
+    lines = back.read_text().splitlines()
+    lines[1:6] = [lines[at].replace(before, after) for at, (before, after) in enumerate(
+        [("b1,0,", "b1,77,"), ("late,agency", "sooner,agency"), (",agency", ",stranger"), (",agency", ",gone"), ("agency,", "agency,2999-01-01")], 1)]  # fmt: skip
+    back.write_text(
+        "\n".join([*lines, lines[7], lines[8].replace("late", "on_time"), "b1,9,cut", '"b1,3']) + "\n"
+    )
+    changed = pq.read_table(project / "data/clean.parquet").to_pylist()
+    changed[29]["note"] = "other"
+    pq.write_table(pa.Table.from_pylist(changed), project / "data/clean.parquet")
+    done = import_answers(project, back, Options(force="look at the rules"), now=NOW)
+    taken = done.taken
+    held = ("unknown_item", "changed_content", "outside_task", "future_clock", "not_in_roster", "inactive")
+    assert dict(taken.held) == dict.fromkeys(held, 1)
+    assert (dict(taken.refused), taken.have) == ({"bad_field": 2}, 1)
+    kept = [
+        line
+        for folder in ("events", "held", "refused")
+        for line in (project / f"labels/{folder}/{done.batch}.jsonl").read_text().splitlines()
+    ]
+    assert len(kept) + taken.have == taken.came + len(done.bad) == 34
