@@ -62,7 +62,8 @@ def describe_labels(
     store = open_store(root)
     bring = _bringer(root, store) if fetch else None
     with open_duck() as duck:
-        found = _gather(root, base, head, store, duck.scratch, budget=budget, bring=bring)
+        rules = old.labelling != new.labelling
+        found = _gather(root, base, head, store, duck.scratch, budget=budget, bring=bring, rules=rules)
         loaded = load_events(duck, found.parts, whole=found.whole)
         reader = _Reader(duck, store, base, head, old, new, budget, limit, bring)
         options, said = reader.options(found)
@@ -112,12 +113,14 @@ def _gather(
     *,
     budget: int | None,
     bring: Callable[[str], None] | None,
+    rules: bool,
 ) -> Gathered:
-    """Return the event files that are to be read: none where all of them are the same."""
+    """Return the event files that are to be read: none where all of them are the same, unless other `rules` count them."""
     from mlops_kit.labels.diff.gather import Gathered, event_files, gather_events
 
     old, new = event_files(base.label_files), event_files(head.label_files)
-    if {path: file.id for path, file in old.items()} == {path: file.id for path, file in new.items()}:
+    same = {path: file.id for path, file in old.items()} == {path: file.id for path, file in new.items()}
+    if same and not rules:
         return Gathered((), here=True, whole=True, left_out=())
     return gather_events(root, old, new, store, scratch, budget=budget, bring=bring)
 

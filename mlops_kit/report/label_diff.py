@@ -25,7 +25,8 @@ def dumps(base: SideInfo | None, head: SideInfo, found: LabelDiff) -> str:
 def render(base: SideInfo | None, head: SideInfo, found: LabelDiff) -> str:
     """Return a label diff as text."""
     lines = [f"{_side(base)} -> {_side(head)}", ""]
-    lines += [visible(line, longest=400) for line in label_lines(found)] or ["no label differs"]
+    nothing = "no label differs" if base else "nothing to compare with: there is one commit"
+    lines += [visible(line, longest=400) for line in label_lines(found)] or [nothing]
     for block in label_blocks(found):
         lines += ["", *_block(block)]
     return "\n".join(lines) + "\n"

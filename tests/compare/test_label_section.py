@@ -171,6 +171,12 @@ def write_parquet(path: Path, *events: LabelEvent) -> None:
     pq.write_table(pa.Table.from_pylist(rows, event_schema()), path)
 
 
+def label_tables(root: Path, place: Path) -> tuple[str, ...]:
+    """Return what is said when the content is no table."""
+    place.write_bytes(b"PAR1 and nothing else")
+    return diff(root).left_out
+
+
 def test_parquet_under_dvc_is_read_from_the_cache(root: Path, tmp_path: Path) -> None:
     made = tmp_path / "made.parquet"
     write_parquet(made, event("p", "late"), event("q", None))
@@ -183,6 +189,9 @@ def test_parquet_under_dvc_is_read_from_the_cache(root: Path, tmp_path: Path) ->
     found = diff(root)
     assert [(batch.batch, batch.added) for batch in found.batches] == [("big", 2)]
     assert (found.tasks[0].newly, found.tasks[0].abstentions, found.left_out) == (1, 1, ())
+    assert label_tables(root, place) == (
+        "labels/events/big is no Parquet file of events: mlops-kit label check",
+    )
     place.unlink()
     assert "labels/events/big is not here: dvc fetch" in diff(root).left_out[0]
 
@@ -216,12 +225,15 @@ def test_what_is_not_read_for_its_size_is_said(longer: Path) -> None:
     assert "events of two are too many" in nothing.left_out[0]
 
 
-def test_roster_that_silences_an_annotator_is_the_reason(root: Path) -> None:
+def test_class_that_the_task_loses_is_the_reason_of_lost_labels(root: Path) -> None:
     (root / "labels" / "labels.yaml").write_text(
         LABELS.replace("classes: [late, on_time]", "classes: [on_time, early]")
     )
     found = diff(root)
-    assert [(one.kind, one.name) for one in found.roster] == [("task", "late")]
+    assert [(one.kind, one.name, one.changes) for one in found.roster] == [
+        ("task", "late", ("classes: late, on_time → on_time, early",))
+    ]
+    assert {(item.kind, item.why) for item in found.tasks[0].items} == {("lost", "settings")}
 
 
 def test_agreement_is_that_of_the_label_stage(root: Path) -> None:
@@ -239,3 +251,11 @@ def test_order_of_files_and_lines_changes_nothing(root: Path) -> None:
     before = diff(root)
     write_batch(root, "m", *reversed(one))
     assert diff(root) == before
+
+
+def test_line_with_odd_fields_is_told_and_breaks_no_report(root: Path) -> None:
+    odd = {"id": "1", "item": "d", "task": "late", "value": "late", "source": "alien", "time": None}
+    (root / "labels" / "events" / "odd.jsonl").write_text(json.dumps(odd) + "\n")
+    found = diff(root)
+    assert [(one.annotator, one.source) for one in found.tasks[0].annotators] == [("", "person")]
+    assert "late: 1 new answer" in label_lines(found)[0]

@@ -168,5 +168,6 @@ def _batch(row: tuple[Any, ...]) -> BatchDiff:
     state: BatchState = (
         "added" if not in_old else "removed" if not in_new else "rewritten" if removed else "extended"
     )
-    versions = tuple(guidelines or ())[:MOST_VERSIONS]
+    versions = tuple(map(cut_text, (guidelines or ())[:MOST_VERSIONS]))
+    first, last = (str(cut_text(time or "")) for time in (first, last))
     return BatchDiff(batch, state, added, removed, annotators, tuple(sources or ()), versions, first, last)

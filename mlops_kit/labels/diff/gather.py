@@ -13,6 +13,7 @@ from mlops_kit.artifacts.label_files import LabelFile
 from mlops_kit.artifacts.store import Store
 from mlops_kit.errors import OutsideError, SpecError
 from mlops_kit.labels.diff.reading import EventPart
+from mlops_kit.labels.events.model import COLUMNS
 from mlops_kit.labels.places import EVENTS
 from mlops_kit.outside.gitobjects import ObjectReader
 
@@ -60,6 +61,8 @@ def event_files(files: Files) -> Files:
 
 
 def _holds_events(path: str) -> bool:
+    if path.rpartition("/")[2].startswith("."):  # what is being written has such a name
+        return False
     return path.startswith(f"{EVENTS}/") and path.removesuffix(DVC).endswith((JSONL, PARQUET))
 
 
@@ -91,6 +94,12 @@ def gather_events(
                 here = False
                 left_out.append(
                     f"{_plain(one.file.path)} is not here: dvc fetch {one.file.path.removesuffix(DVC)}"
+                )
+                continue
+            if not one.file.path.endswith(JSONL) and not _is_table(place):
+                here = False
+                left_out.append(
+                    f"{_plain(one.file.path)} is no Parquet file of events: mlops-kit label check"
                 )
                 continue
             form: Literal["jsonl", "parquet"] = "jsonl" if one.file.path.endswith(JSONL) else "parquet"
@@ -189,6 +198,17 @@ def _named(content: Path, place: Path) -> Path:
     except OSError:  # Windows without the right to make links
         shutil.copyfile(content, place)
     return place
+
+
+def _is_table(place: Path) -> bool:
+    """Return whether a file is Parquet with the columns of events, by its footer."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return set(COLUMNS) <= set(pq.read_schema(place).names)
+    except (OSError, pa.ArrowException):
+        return False
 
 
 def _content(file: LabelFile, objects: ObjectReader) -> bytes | None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from mlops_kit.artifacts.duck import literal
 from mlops_kit.labels.events.model import COLUMNS
+from mlops_kit.spec.labels import EventSource
 
 if TYPE_CHECKING:
     from mlops_kit.artifacts.duck import Duck
@@ -106,12 +107,14 @@ def _part_sql(part: EventPart) -> str:
             f"read_json({place}, format = 'newline_delimited', columns = {{{kinds}}}, ignore_errors = true,"
             " maximum_object_size = 67108864)"
         )
-    told = [name for name in COLUMNS if name not in ("value", "role", "source", "batch", "task")]
+    given = ("value", "role", "source", "batch", "task", "annotator", "time")
+    told = [name for name in COLUMNS if name not in given]
+    kinds_of = ", ".join(map(literal, get_args(EventSource)))
     names = ", ".join(told)
     return (
-        f"SELECT {names}, coalesce(task, '') AS task, CAST(value AS VARCHAR) AS value,"
+        f"SELECT {names}, coalesce(task, '') AS task, coalesce(annotator, '') AS annotator, coalesce(time, '') AS time, CAST(value AS VARCHAR) AS value,"
         " CASE WHEN CAST(value AS VARCHAR) = 'null' THEN NULL ELSE CAST(value AS JSON) ->> '$' END AS text,"
-        " coalesce(role, 'vote') AS role, coalesce(source, 'person') AS source,"
+        f" coalesce(role, 'vote') AS role, CASE WHEN source IN ({kinds_of}) THEN source ELSE 'person' END AS source,"
         f" {literal(part.batch)} AS batch, {part.old} AS in_old, {part.new} AS in_new FROM {source}"
     )
 
