@@ -64,8 +64,8 @@ _PLAIN: dict[str, Callable[[LabelTask, str], str]] = {
 
 
 def find_faults(duck: Duck, values: str, task: LabelTask, table: str) -> None:
-    """Make the table `table` in `duck` with `value` and `fault` (a rule) of those of the query `values` (with a column `value`) that are
-    no answers to `task`."""
+    """Make the table `table` in `duck` with `value` and `fault` (a rule) of those of the query `values` (with a column `value`; not of
+    temporary tables, which a stream of its own does not see) that are no answers to `task`."""
     duck.run(f"CREATE OR REPLACE TEMP TABLE {table} (value VARCHAR, fault VARCHAR)")
     found = duck.connection.cursor().sql(f"SELECT DISTINCT value FROM {values}").to_arrow_reader(_BATCH)
     for batch in found:

@@ -14,11 +14,13 @@ from mlops_kit.labels.events.aside import aside_files, aside_line, known_aside
 from mlops_kit.labels.events.model import LabelEvent
 from mlops_kit.labels.events.outcome import Intake, Told
 from mlops_kit.labels.events.rules import RULES
+from mlops_kit.labels.events.schemas import schema_check
 from mlops_kit.labels.events.standing import find_standing
 from mlops_kit.labels.places import HELD, REFUSED
 from mlops_kit.project.labelling.batches import write_events
 from mlops_kit.project.labelling.items import find_items
 from mlops_kit.project.labelling.store import event_path, events_here, label_lock, mend_torn, write_whole
+from mlops_kit.spec.labels import Labelling
 from mlops_kit.spec.load import read_labelling
 
 Mode: TypeAlias = Literal["take", "try", "reject"]
@@ -47,15 +49,39 @@ def take_batch(
     event_path(root, batch)  # a bad name is told before anything else
     labelling = read_labelling(root)
     arrivals = list(arrive(events, batch, labelling, time.time() if now is None else now))
+    unjudged = _judge_schemas(root, labelling, arrivals)
     with label_lock(root), open_duck() as duck:
         if mode != "try":
             mend_torn(root, batch)
-        notes = _find_all(duck, root, arrivals, mode)
+        notes = (*unjudged, *_find_all(duck, root, arrivals, mode))
         if mode == "reject":
             for each in arrivals:
                 each.findings["rejected"] = reason or "the batch was rejected"
         written = () if mode == "try" else _write(root, batch, arrivals, mode)
     return _told(batch, arrivals, mode, written, notes)
+
+
+def _judge_schemas(root: Path, labelling: Labelling, arrivals: Sequence[Arrival]) -> tuple[str, ...]:
+    """Hold free answers against their schemas; return, in words, the tasks whose answers cannot be."""
+    free = [each for each in arrivals if each.event and each.event.value is not None]
+    notes = []
+    for name, task in labelling.tasks.items():
+        answers = (
+            [each for each in free if each.event and each.event.task == name] if task.type == "json" else []
+        )
+        if not answers:
+            continue
+        judge = schema_check(root, task)
+        if judge is None:
+            notes.append(
+                f"the answers of `{name}` were not held against {task.json_schema}: pip install jsonschema"
+            )
+            continue
+        for each in answers:
+            fault = judge(each.event.value) if each.event else None
+            if fault:
+                each.findings[fault[0]] = fault[1]
+    return tuple(notes)
 
 
 def _find_all(duck: Duck, root: Path, arrivals: Sequence[Arrival], mode: Mode) -> tuple[str, ...]:

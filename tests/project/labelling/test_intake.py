@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mlops_kit.errors import UsageError
+from mlops_kit.errors import SpecError, UsageError
 from mlops_kit.labels.events.model import LabelEvent, event_line
 from mlops_kit.project.labelling.intake import Intake, take_batch
 from tests.support.labelling import NOW, answer, labelling_project
@@ -153,3 +153,22 @@ def test_torn_last_line_is_put_aside_before_the_batch_grows(root: Path) -> None:
 def test_batch_needs_a_name_that_every_system_takes(root: Path, name: str) -> None:
     with pytest.raises(UsageError, match="name of a batch"):
         take_batch(root, name, [LabelEvent("i1", "late", "late", "fox", "2026-01-15T07:00:00Z")])
+
+
+def test_free_answers_are_held_against_their_schema_and_nothing_is_fetched(root: Path) -> None:
+    path = root / "labels/labels.yaml"
+    task = "  free: {type: json, json_schema: labels/free.json}\n  far: {type: json, json_schema: labels/far.json}\n"
+    path.write_text(path.read_text().replace("annotators:", f"{task}annotators:"))
+    (root / "labels/free.json").write_text('{"type": "object", "required": ["cause"]}')
+    (root / "labels/far.json").write_text('{"$ref": "http://127.0.0.1:9/none.json"}')
+    taken = _take(
+        root,
+        answer(0, {"cause": "fog"}, task="free"),
+        answer(1, {"why": 1}, task="free"),
+        answer(2, 1, task="far"),
+    )
+    assert (taken.accepted, taken.held) == (1, {"outside_task": 2})
+    assert "`required`" in taken.examples[0].why
+    (root / "labels/free.json").write_text('{"type": 3}')
+    with pytest.raises(SpecError, match="labels/free.json"):
+        _take(root, answer(3, {}, task="free"))
