@@ -102,6 +102,7 @@ def _frame(trial: Trial, place: Array, seed: int) -> pd.DataFrame:
     made[pool.DRAW] = rng.integers(0, 2**64, len(place), dtype=np.uint64)
     made[pool.DISPUTE] = 0.0
     made[pool.GOLD] = made[pool.DECIDED] = False
+    made[pool.HERE] = True
     return made
 
 

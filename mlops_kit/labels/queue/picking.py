@@ -87,7 +87,13 @@ def pick_items(frames: Iterable[pd.DataFrame], wanted: Wanted, signals: Signals)
         for name, score in _strategies(frame, columns, signals).items():
             shelves[name].offer(score, points if name == "diverse" else columns)
         answers, gold = frame[pool.ANSWERS].to_numpy().astype(float), frame[pool.GOLD].to_numpy().astype(bool)
-        known.offer(_when((answers > 0) | gold, -columns["draw"].astype(float)), points)
+        known.offer(
+            _when(
+                ((answers > 0) | gold) & frame[pool.HERE].to_numpy().astype(bool),
+                -columns["draw"].astype(float),
+            ),
+            points,
+        )
         golden.offer(_when(gold, -answers), columns)
     gold_places = min(round(wanted.gold * wanted.budget), len(golden))
     counts = apportion(wanted.budget - gold_places, wanted.shares)
@@ -103,7 +109,8 @@ def _columns(frame: pd.DataFrame, signals: Signals) -> dict[str, Array]:
     import numpy as np
 
     rows = len(frame)
-    scores = signals.scorer(frame) if signals.scorer else None
+    here = frame[pool.HERE].to_numpy().astype(bool)
+    scores = signals.scorer(frame[here]) if signals.scorer and here.any() else None
     made = {
         "item": frame[pool.ITEM].to_numpy(dtype=object),
         "content": frame[pool.CONTENT].to_numpy(dtype=object),
@@ -114,17 +121,17 @@ def _columns(frame: pd.DataFrame, signals: Signals) -> dict[str, Array]:
         "doubt": np.full(rows, np.nan),
     }
     if scores is not None:
-        made |= _said(scores, made)
+        _note(scores, here, made)
     return made
 
 
-def _said(scores: Scores, made: Mapping[str, Array]) -> dict[str, Array]:
-    said = {"probability": scores.probability}
+def _note(scores: Scores, here: Array, made: dict[str, Array]) -> None:
+    """Put what the model says of the rows that are `here` into the columns of all."""
+    made["probability"][here] = scores.probability
     if scores.values is not None:
-        said["value"] = scores.values
-    return said | (
-        {"doubt": scores.uncertainty} if scores.uncertainty is not None else {"doubt": made["doubt"]}
-    )
+        made["value"][here] = scores.values
+    if scores.uncertainty is not None:
+        made["doubt"][here] = scores.uncertainty
 
 
 def _strategies(frame: pd.DataFrame, columns: Mapping[str, Array], signals: Signals) -> dict[str, Array]:
@@ -132,6 +139,7 @@ def _strategies(frame: pd.DataFrame, columns: Mapping[str, Array], signals: Sign
     import numpy as np
 
     free, draw = columns["open"], columns["draw"]
+    here = frame[pool.HERE].to_numpy().astype(bool)
     chance = -(draw.astype(np.float64) / 2.0**64)
     decided = frame[pool.DECIDED].to_numpy().astype(bool)
     dispute = frame[pool.DISPUTE].to_numpy().astype(float)
@@ -141,11 +149,11 @@ def _strategies(frame: pd.DataFrame, columns: Mapping[str, Array], signals: Sign
         "disagreeing": _when(dispute > 0, dispute),
     }
     if signals.features:
-        made["diverse"] = _when(free, chance)
+        made["diverse"] = _when(free & here, chance)
     if signals.slices:
-        made["slices"] = _when(free, weighted_keys(slice_weight(frame, signals.slices), draw))
+        made["slices"] = _when(free & here, weighted_keys(slice_weight(frame, signals.slices), draw))
     if signals.drifted:
-        made["drifted"] = _when(free, weighted_keys(drift_weight(frame, signals.drifted), draw))
+        made["drifted"] = _when(free & here, weighted_keys(drift_weight(frame, signals.drifted), draw))
     if signals.mislabelled:
         suspect = frame[pool.ITEM].map(signals.mislabelled).fillna(-np.inf).to_numpy(dtype=float)
         made["mislabelled"] = _when(~decided, suspect)

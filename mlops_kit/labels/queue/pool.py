@@ -22,10 +22,9 @@ if TYPE_CHECKING:
 
 ITEM, CONTENT, DRAW = "mlops-kit item", "mlops-kit content", "mlops-kit draw"
 OPEN, DISPUTE, ANSWERS = "mlops-kit open", "mlops-kit dispute", "mlops-kit answers"
-GOLD, DECIDED = "mlops-kit gold", "mlops-kit decided"
-BATCH = 65_536
-
-TALLY = "(item VARCHAR, answers BIGINT, dispute DOUBLE, decided BOOLEAN, gold BOOLEAN)"  # one row for each item with an event
+GOLD, DECIDED, HERE = "mlops-kit gold", "mlops-kit decided", "mlops-kit here"
+TALLY = "(item VARCHAR, answers BIGINT, dispute DOUBLE, decided BOOLEAN, gold BOOLEAN)"
+"""Columns of the table of answers, which has one row for each item with an event."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,17 +48,19 @@ class Pool:
     def frames(
         self, table: TableFiles | None, columns: Sequence[str], where: str = "true"
     ) -> Iterator[pd.DataFrame]:
-        """Yield the items that fit `where` in batches, with `columns` of `table` (matched by key; missing where it has no such row)."""
+        """Yield the items that fit `where` in batches, with `columns` of `table` (matched by key), and HERE: whether it has such a row."""
         names = ", ".join(
             f"i.{quoted(name)}" for name in (ITEM, CONTENT, DRAW, OPEN, DISPUTE, GOLD, DECIDED, ANSWERS)
         )
         if table is None:
-            sql = f"SELECT {names} FROM items i WHERE {where}"
+            sql = f"SELECT {names}, false AS {quoted(HERE)} FROM items i WHERE {where}"
         else:
             require_columns(table.schema(), [*self.key, *columns], "the table that the queue reads")
             more = "".join(f", f.{quoted(name)}" for name in columns)
             on = " AND ".join(f"f.{quoted(name)} IS NOT DISTINCT FROM i.{quoted(name)}" for name in self.key)
-            sql = f"SELECT {names}{more} FROM items i LEFT JOIN {table.sql()} f ON {on} WHERE {where}"
+            here = f"coalesce(f.{quoted(HERE)}, false) AS {quoted(HERE)}"
+            rows = f"(SELECT *, true AS {quoted(HERE)} FROM {table.sql()}) f"
+            sql = f"SELECT {names}, {here}{more} FROM items i LEFT JOIN {rows} ON {on} WHERE {where}"
         for batch in self.duck.stream(sql).open():
             if batch.num_rows:
                 yield batch.to_pandas()

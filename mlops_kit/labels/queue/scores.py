@@ -54,4 +54,5 @@ def score_numbers(predicted: Array) -> Scores:
     """Return what predicted numbers mean: pre-labels, and nothing about doubts."""
     import numpy as np
 
-    return Scores(None, predicted.astype(object), np.full(len(predicted), np.nan))
+    values = np.array([float(value) if np.isfinite(value) else None for value in predicted], dtype=object)
+    return Scores(None, values, np.full(len(predicted), np.nan))

@@ -162,4 +162,14 @@ def positive_class(name: str, params: Mapping[str, Any], lifecycle: Lifecycle) -
 
 def _rows_with_features(found: Scoring, score: Callable[[pd.DataFrame], Scores]) -> Scorer:
     columns = list(found.columns)
-    return lambda frame: score(frame[columns])
+
+    def scored(frame: pd.DataFrame) -> Scores:
+        try:
+            return score(frame[columns])
+        except (ValueError, TypeError) as error:
+            raise BadDataError(
+                f"{found.paths[-1]} cannot score the rows of {found.paths[0]}: {str(error).splitlines()[0]}",
+                fix="mlops-kit run, so that model and features are of one time; or say which table the model reads: `queue: {features: ...}`",
+            ) from error
+
+    return scored

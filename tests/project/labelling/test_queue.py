@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pytest
+from sklearn.linear_model import LinearRegression
 
+from mlops_kit.artifacts.kinds import save_artifact
 from mlops_kit.cli.edge import run_guarded
-from mlops_kit.errors import RefusedError, SpecError, UsageError
+from mlops_kit.errors import BadDataError, RefusedError, SpecError, UsageError
 from mlops_kit.labels.delivery.manifest import manifest_path, manifest_text
 from mlops_kit.labels.delivery.model import Manifest
 from mlops_kit.labels.queue.model import Queued, read_queue
@@ -93,7 +97,6 @@ def test_review_takes_what_a_new_version_of_the_guidelines_asks_for(tmp_path: Pa
 
 def test_mislabelled_finds_the_labels_that_were_turned(tmp_path: Path) -> None:
     root = make_project(tmp_path, "{mislabelled: 1}")
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     path = root / "data/labels.parquet"
@@ -148,6 +151,64 @@ def test_queue_of_a_project_without_a_model_is_random_and_says_so(tmp_path: Path
     assert any("models/model.skops" in note for note in made.notes)
     assert any("`uncertain` found nothing" in note for note in made.notes)
     assert all(pick.item.prelabel is None for pick in made.picks)
+
+
+def test_items_without_a_row_of_features_are_asked_by_chance_alone(tmp_path: Path) -> None:
+    root = make_project(tmp_path, "{uncertain: 1, diverse: 1, random: 2}")
+    rows = table().select(["id", "x", "z", "kind"])
+    save_artifact("Rows", rows.slice(0, 100), root / "data/features.parquet")
+    made = make_queue(root, budget=150)
+    assert all(pick.item.prelabel is None for pick in made.picks if int(pick.item.item) >= 100)
+    assert max(_items(made, "uncertain") + _items(made, "diverse")) < 100
+    assert max(_items(made, "random")) >= 100
+
+
+def test_model_that_does_not_fit_its_features_says_so(tmp_path: Path) -> None:
+    root = make_project(tmp_path, "{uncertain: 1}")
+    rows = table().select(["id", "x", "z", "kind"])
+    save_artifact("Rows", rows.drop_columns(["z"]), root / "data/features.parquet")
+    with pytest.raises(BadDataError, match="needs z"):
+        make_queue(root, budget=5)
+    texts = rows.set_column(2, "z", rows["kind"])
+    save_artifact("Rows", texts, root / "data/features.parquet")
+    with pytest.raises(BadDataError, match="cannot score"):
+        make_queue(root, budget=5)
+
+
+def test_table_of_probabilities_stands_in_for_the_model(tmp_path: Path) -> None:
+    root = make_project(tmp_path, "{uncertain: 1}", model=False)
+    share = np.linspace(0, 1, ROWS)
+    save_artifact(
+        "Rows", pa.table({"id": np.arange(ROWS), "cat": share, "dog": 1 - share}), root / "data/mine.parquet"
+    )
+    path = root / "labels/labels.yaml"
+    path.write_text(path.read_text().replace("gold: 0.0", "gold: 0.0, scores: mine"))
+    made = make_queue(root, budget=10)
+    assert set(_items(made)) == set(range(145, 155))
+    values = {pick.item.prelabel.value for pick in made.picks if pick.item.prelabel}
+    assert values == {"cat", "dog"}
+
+
+def test_numbers_get_prelabels_and_no_doubts(tmp_path: Path) -> None:
+    root = make_project(tmp_path, "{uncertain: 1, diverse: 1}")
+    rows = table().to_pandas()
+    save_artifact("Model", LinearRegression().fit(rows[["x"]], 2 * rows["x"]), root / "models/model.skops")
+    path = root / "labels/labels.yaml"
+    path.write_text(path.read_text().replace("type: class\n    classes: [cat, dog]", "type: number"))
+    made = make_queue(root, budget=10)
+    for pick in made.picks:
+        assert pick.item.prelabel is not None
+        assert pick.item.prelabel.value == pytest.approx(2 * rows["x"][int(pick.item.item)])
+    assert any("`uncertain` found nothing" in note for note in made.notes)
+
+
+def test_model_of_other_classes_has_doubts_and_no_prelabels(tmp_path: Path) -> None:
+    root = make_project(tmp_path, "{uncertain: 1}")
+    (root / "params.yaml").write_text("label: {column: y}\n")
+    made = make_queue(root, budget=5)
+    assert len(_items(made, "uncertain")) == 5
+    assert all(pick.item.prelabel is None for pick in made.picks)
+    assert any("`positive`" in note for note in made.notes)
 
 
 def test_queue_never_holds_columns_about_persons(tmp_path: Path) -> None:
