@@ -11,7 +11,7 @@ from mlops_kit.artifacts.kinds import KINDS
 from mlops_kit.artifacts.tables import EventFiles, read_rows
 from mlops_kit.errors import BadDataError, UsageError
 from mlops_kit.labels.agreement.quality import quality
-from mlops_kit.labels.delivery.manifest import is_open, read_manifests
+from mlops_kit.labels.delivery.manifest import open_exports
 from mlops_kit.labels.events.aside import read_aside
 from mlops_kit.labels.events.counting import Votes, counted_votes
 from mlops_kit.labels.guidelines import Guidelines, read_guidelines
@@ -90,11 +90,9 @@ def _waiting(
     votes: Votes, root: Path, name: str, asked: LabelTask, guidelines: Guidelines | None
 ) -> tuple[Waiting, tuple[str, ...]]:
     queue = read_queue(root, name)
-    manifests = read_manifests(root)
     exports = tuple(
         OpenExport(each.batch, len(each.items), (each.exported or {}).get("time"))
-        for each in manifests
-        if each.task == name and is_open(each, manifests)
+        for each in open_exports(root, name)
     )
     made = Waiting(
         queue=_unanswered(votes, [line.item for line in queue], asked) if queue else None,
