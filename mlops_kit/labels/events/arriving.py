@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from mlops_kit.labels.events.form import NotEventError, event_of, parse_line
@@ -12,6 +12,8 @@ from mlops_kit.labels.events.judging import judge_event
 from mlops_kit.labels.events.model import LabelEvent
 from mlops_kit.labels.events.rules import RULES, Outcome, decisive
 from mlops_kit.spec.labels import Labelling
+
+_NAMES = tuple(each.name for each in fields(LabelEvent))
 
 
 @dataclass
@@ -53,18 +55,17 @@ def arrive(
             continue
         position += 1
         try:
-            event = replace(_event(came), batch=batch)
+            event = event_of({**_said(came), "batch": batch})
         except NotEventError as fault:
             yield Arrival(position, _as_text(came), None, "", {fault.rule: fault.why})
             continue
         yield Arrival(position, "", event, event.id, judge_event(event, labelling, now))
 
 
-def _event(came: LabelEvent | Mapping[str, Any] | str | bytes) -> LabelEvent:
+def _said(came: LabelEvent | Mapping[str, Any] | str | bytes) -> Mapping[str, Any]:
     if isinstance(came, LabelEvent):
-        said = {name: getattr(came, name) for name in came.__dataclass_fields__}
-        return event_of(said)
-    return event_of(parse_line(came) if isinstance(came, str | bytes) else came)
+        return {name: getattr(came, name) for name in _NAMES}
+    return parse_line(came) if isinstance(came, str | bytes) else came
 
 
 def _as_text(came: object) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from mlops_kit.spec.kinds import JsonValue
@@ -54,9 +55,9 @@ class LabelEvent:
     reason: str | None = None
     """Why, in the annotator's words."""
 
-    @property
+    @cached_property
     def id(self) -> str:
-        """Return the event's id: 20 hexadecimal digits (80 bits) of the SHA-256 of what the event says; the file that it is in does not count."""
+        """The event's id: 20 hexadecimal digits (80 bits) of the SHA-256 of what the event says; the file that it is in does not count."""
         said = {**_said(self), "batch": None}
         text = json.dumps(said, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:ID_LENGTH]
@@ -66,9 +67,14 @@ COLUMNS: tuple[str, ...] = ("id", *(field.name for field in fields(LabelEvent)))
 """Columns of events in Parquet, and keys in JSON lines, in this order; `value` is JSON text in Parquet."""
 
 
+_DEFAULTS: dict[str, Any] = {field.name: field.default for field in fields(LabelEvent)}
+
+
 def _said(event: LabelEvent) -> dict[str, Any]:
-    said = {field.name: getattr(event, field.name) for field in fields(event)}
-    return {name: _real(value) if name in NUMBERS else value for name, value in said.items()}
+    said = {name: getattr(event, name) for name in _DEFAULTS}
+    for name in NUMBERS:
+        said[name] = _real(said[name])
+    return said
 
 
 def _real(value: float | None) -> float | None:
@@ -78,12 +84,10 @@ def _real(value: float | None) -> float | None:
 
 def event_line(event: LabelEvent) -> str:
     """Return the event as one line of JSON, with its newline; equal events give equal lines. Keys inside of a value are in order."""
-    said = {**_said(event), "value": json.loads(json.dumps(event.value, sort_keys=True))}
-    kept = {
-        field.name: said[field.name]
-        for field in fields(event)
-        if said[field.name] != field.default or field.name == "value"
-    }
+    said = _said(event)
+    if isinstance(event.value, list | dict):
+        said["value"] = json.loads(json.dumps(event.value, sort_keys=True))
+    kept = {name: value for name, value in said.items() if name == "value" or value != _DEFAULTS[name]}
     return json.dumps({"id": event.id, **kept}, ensure_ascii=False, allow_nan=False) + "\n"
 
 

@@ -132,16 +132,17 @@ def _second_answers(
         for each in family.values()
         if each.supersedes and _contradiction(each, family.get(each.supersedes)) is None
     }
-    answers: defaultdict[tuple[str, str, str, str], list[_Known]] = defaultdict(list)
+    given: defaultdict[tuple[str, str, str, str], set[str]] = defaultdict(set)
     for each in here:
-        answers[each.place].append(each)
+        if each.id not in replaced:
+            given[each.place].add(each.value)
     waiting = {each.id: each for each in coming}
     for arrival in arrivals:
         one = waiting.pop(arrival.id, None)
-        if one is None or arrival.outcome not in ("accepted", "held"):
+        if one is None or arrival.outcome not in ("accepted", "held") or one.id in replaced:
             continue
-        others = [each for each in answers[one.place] if each.id not in replaced and each.id != one.id]
-        answers[one.place].append(one)
-        if others and one.id not in replaced:
-            rule = "repeated_vote" if all(each.value == one.value for each in others) else "changed_vote"
+        values = given[one.place]
+        if values:
+            rule = "repeated_vote" if values == {one.value} else "changed_vote"
             arrival.findings[rule] = "the annotator has answered for this item before"
+        values.add(one.value)
