@@ -56,8 +56,16 @@ def test_majority_adjudication_and_gold_become_labels(tmp_path: Path) -> None:
 
 def test_numbers_tell_what_was_counted(tmp_path: Path) -> None:
     found = _label(tmp_path, VOTES).labelling
-    wanted = {"labelled": 4, "unlabelled": 6, "by_people": 4, "by_gold": 1, "by_adjudicated": 1}
+    wanted = {
+        "labelled": 4,
+        "unlabelled": 6,
+        "by_people": 4,
+        "by_gold": 1,
+        "by_adjudicated": 1,
+        "unknown_items": 1,
+    }
     assert {name: found[name] for name in wanted} == wanted
+    assert found["mean_disagreement"] == pytest.approx(0.9182958 / 4)
 
 
 def test_weighted_votes_follow_the_trust_of_the_roster(tmp_path: Path) -> None:

@@ -266,23 +266,24 @@ class _Joined:
 
     def counts(self, votes: Votes) -> dict[str, float]:
         found = self.duck.run(
-            f"""SELECT "mlops-kit provenance", count(*), sum(CAST(round("mlops-kit disagreement" * 1000000000) AS HUGEINT))
-            FROM {self._file} GROUP BY ALL ORDER BY ALL"""
+            f"""SELECT "mlops-kit provenance", count(*), count("mlops-kit disagreement"),
+            coalesce(sum(CAST(round("mlops-kit disagreement" * {_BILLION}) AS HUGEINT)), 0) FROM {self._file} GROUP BY ALL ORDER BY ALL"""
         ).fetchall()
-        given = dict.fromkeys(("gold", "adjudicated", "undecided", "column"), 0) | {
-            name: n for name, n, _ in found
-        }
-        (unknown,) = self.duck.run(
-            f'SELECT count(*) FROM {self.decided.table} WHERE item NOT IN (SELECT "mlops-kit item" FROM {self._file} WHERE "mlops-kit item" IS NOT NULL)'
-        ).fetchone() or (0,)
+        given = dict.fromkeys(("gold", "adjudicated", "undecided", "column"), 0)
+        given |= {name: rows for name, rows, _, _ in found}
+        judged = sum(rows for _, _, rows, _ in found)
+        spread = int(sum(total for *_, total in found)) / _BILLION
         people = sum(n for name, n in given.items() if name not in (*_NO_LABEL, "column", "functions"))
         return {
             "by_people": people,
             **{name if name in _NO_LABEL else f"by_{name}": n for name, n in given.items()},
-            "unknown_items": unknown,
-            **{name: float(n) for name, n in votes.counts.items()},
+            "unknown_items": votes.counts.get("unknown_item", 0),
+            **({"mean_disagreement": spread / judged} if judged else {}),
+            **votes.counts,
         }
 
 
+_BILLION = 1_000_000_000
+"""Disagreements are added in billionths, as whole numbers."""
 _NOT_YET = "(coalesce(provenance, '') = 'functions' AND NOT ripe)"
 _PEOPLE = f"(decided.item IS NOT NULL AND person IS NOT NULL AND NOT {_NOT_YET})"
