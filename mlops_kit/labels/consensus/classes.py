@@ -158,7 +158,7 @@ def number_votes(duck: Duck, answers: int) -> Estimate:
             fix="method: weighted",
         )
     given: Any = duck.run(
-        "SELECT n, a, code FROM coded JOIN numbered USING (item) JOIN people USING (annotator) ORDER BY n, a"
+        "SELECT n, a, code FROM coded JOIN numbered USING (item) JOIN people USING (annotator) ORDER BY n, a, code"
     ).fetchnumpy()
     known = np.full(items, -1, dtype=np.int64)
     certain: Any = duck.run("SELECT n, code FROM known JOIN numbered USING (item)").fetchnumpy()

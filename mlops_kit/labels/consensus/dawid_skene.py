@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 TOLERANCE = 1e-9
 MOST_ROUNDS = 500
+_AT_ONCE = 100_000
 _FLOOR = 1e-10
 """Smallest count of an answer in a table of confusion: an answer that was never given is no impossible one."""
 
@@ -96,9 +97,9 @@ class _Kinds:
         certain = np.full(sizes[0], -1, dtype=np.int64) if known is None else known
         votes = np.bincount(items, minlength=sizes[0])
         starts = np.concatenate([[0], np.cumsum(votes)[:-1]])
-        order = np.lexsort((said, items))
-        said = said[order]
-        digest = _digests(said, starts, votes, certain)
+        if not ((items[1:] > items[:-1]) | (said[1:] >= said[:-1])).all():
+            said = said[np.lexsort((said, items))]
+        digest = _digests(said, starts, votes, certain, sizes[1] * sizes[2])
         _, first, kind = np.unique(digest, return_index=True, return_inverse=True)
         if not _same(said, starts, votes, certain, first[kind]):  # two kinds with one digest of 64 bits
             first = kind = np.arange(sizes[0])
@@ -156,18 +157,25 @@ class _Kinds:
         return belief
 
 
-def _digests(said: Ints, starts: Ints, votes: Ints, known: Ints) -> Any:
-    """Return 64 bits for each item that do not depend on the order of its votes: the sum of a mixed number for each (splitmix64)."""
+def _digests(said: Ints, starts: Ints, votes: Ints, known: Ints, answers: int) -> Any:
+    """Return 64 bits for each item that do not depend on the order of its votes: the sum of a mixed number for each."""
     import numpy as np
 
-    def mix(numbers: Any) -> Any:
-        found = numbers.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
-        found = (found ^ (found >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        found = (found ^ (found >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return found ^ (found >> np.uint64(31))
+    mixed = _mix(np.arange(1, answers + 1))
+    totals = np.zeros(len(said) + 1, dtype=np.uint64)
+    np.cumsum(mixed[said], out=totals[1:])
+    return _mix(totals[starts + votes] - totals[starts] + _mix(known + 2))
 
-    totals = np.concatenate([np.zeros(1, np.uint64), np.cumsum(mix(said + 1), dtype=np.uint64)])
-    return mix(totals[starts + votes] - totals[starts] + mix(known + 2))
+
+def _mix(numbers: Any) -> Any:
+    """Return 64 bits for each number that differ in about half of their bits between any two (splitmix64: G. L. Steele, D. Lea and C. H. Flood,
+    Fast Splittable Pseudorandom Number Generators, OOPSLA 2014, doi:10.1145/2660193.2660195)."""
+    import numpy as np
+
+    found = numbers.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
+    found = (found ^ (found >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    found = (found ^ (found >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return found ^ (found >> np.uint64(31))
 
 
 def _same(said: Ints, starts: Ints, votes: Ints, known: Ints, like: Ints) -> bool:
@@ -176,7 +184,14 @@ def _same(said: Ints, starts: Ints, votes: Ints, known: Ints, like: Ints) -> boo
 
     if not (np.array_equal(votes, votes[like]) and np.array_equal(known, known[like])):
         return False
-    return np.array_equal(said, said[np.repeat(starts[like], votes) + _within(votes)])
+    for first in range(
+        0, len(votes), _AT_ONCE
+    ):  # in parts: all at once would take five times the memory of the votes
+        part = slice(first, first + _AT_ONCE)
+        own = said[starts[first] : starts[first] + votes[part].sum()]
+        if not np.array_equal(own, said[np.repeat(starts[like[part]], votes[part]) + _within(votes[part])]):
+            return False
+    return True
 
 
 def _within(votes: Ints) -> Ints:
