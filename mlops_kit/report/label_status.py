@@ -113,17 +113,21 @@ def _agreement(agreement: Mapping[str, Any]) -> Iterator[str]:
         return
     first, *others = known
     best = known[first]
-    word = f", {_word(best['value'])}" if first == "krippendorff_alpha" else ""
+    word = f", {_word(best)}" if first == "krippendorff_alpha" else ""
     title = "Krippendorff's alpha" if first == "krippendorff_alpha" else names[first]
     yield f"  agreement   {title} {_interval(best)} on {_items(best['items'])}{word}"
     if others:
         yield f"  {'':<12}{', '.join(f'{names[name]} {_interval(known[name])}' for name in others)}"
 
 
-def _word(alpha: float) -> str:
-    if alpha >= RELIABLE:
-        return "reliable"
-    return "tentative" if alpha >= TENTATIVE else "too low to rely on (0.667 is the least)"
+def _word(found: Mapping[str, Any]) -> str:
+    """Return what alpha allows to conclude; where the interval reaches below a bound, only that it may."""
+    if found["value"] < TENTATIVE:
+        return f"too low to rely on ({TENTATIVE} is the least)"
+    least = found["low"] if found["low"] is not None else -1.0
+    if least < TENTATIVE:
+        return "too few items to rely on it"
+    return "reliable" if least >= RELIABLE else "tentative"
 
 
 def _interval(found: Mapping[str, Any]) -> str:

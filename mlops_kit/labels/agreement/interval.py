@@ -105,7 +105,10 @@ def wilson(right: float, of: int) -> Estimate | None:
     share, square = right / of, _Z * _Z
     middle = (share + square / (2 * of)) / (1 + square / of)
     half = _Z / (1 + square / of) * math.sqrt(share * (1 - share) / of + square / (4 * of * of))
-    return Estimate(share, max(0.0, middle - half), min(1.0, middle + half), of, "wilson")
+    # Rounding must not put the ends on the wrong side of a share of 0 or 1.
+    return Estimate(
+        share, min(share, max(0.0, middle - half)), max(share, min(1.0, middle + half)), of, "wilson"
+    )
 
 
 def normal(value: float, variance: float, items: int) -> Estimate:

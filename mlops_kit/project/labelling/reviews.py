@@ -29,13 +29,6 @@ def find_reviews(
     return mark_reviews(duck, votes, guidelines, rows=rows)
 
 
-def review_items(duck: Duck, votes: str, root: Path, task: LabelTask) -> frozenset[str]:
-    """Return the names of the items of `task` that need another look."""
-    if not find_reviews(duck, votes, root, task):
-        return frozenset()
-    return frozenset(item for (item,) in duck.run("SELECT DISTINCT item FROM label_reviews").fetchall())
-
-
 def _rows(root: Path, task: LabelTask) -> str:
     """Return a query of the task's items with all columns of their table; one that is called `item` or `content` cannot be asked for."""
     table = item_source(root, task)

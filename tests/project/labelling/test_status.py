@@ -78,11 +78,11 @@ def test_changed_guidelines_ask_for_another_look(root: Path) -> None:
     assert "1 item to look at again since version 3 of the guidelines: new rule" in as_text([_one(root)])
 
 
-def test_text_fits_80_columns_and_names_the_annotators_by_pseudonym(root: Path) -> None:
+def test_text_is_narrow_and_names_the_annotators_by_pseudonym(root: Path) -> None:
     text = as_text(label_status(root), encoding="ascii")
     assert "answered    ###################.....  8 of 10 items (80.0%)" in text
     assert "fox *" in text
-    assert max(map(len, text.splitlines())) <= 110
+    assert max(map(len, text.splitlines())) <= 100
 
 
 def test_json_says_the_same_as_the_text(root: Path) -> None:
