@@ -15,7 +15,7 @@ from mlops_kit.labels.delivery.manifest import open_exports
 from mlops_kit.labels.events.aside import read_aside
 from mlops_kit.labels.events.counting import Votes, counted_votes
 from mlops_kit.labels.guidelines import Guidelines, read_guidelines
-from mlops_kit.labels.places import EVENTS, HELD, REFUSED
+from mlops_kit.labels.places import HELD, REFUSED
 from mlops_kit.labels.queue.model import read_queue
 from mlops_kit.labels.status import OpenExport, TaskStatus, Waiting
 from mlops_kit.project.labelling.items import task_items
@@ -48,7 +48,6 @@ def _status(root: Path, labelling: Labelling, name: str) -> TaskStatus:
     notes = [] if guidelines else [f"no guidelines at {asked.guidelines}"]
     if guidelines and guidelines.version is None:
         notes.append(f"{asked.guidelines} has no line `Version N.`")
-    notes += _absent(root)
     with open_duck() as duck:
         items, count, note = _items(duck, root, asked)
         votes = counted_votes(duck, _events(root), name, labelling, items=items, verify=False)
@@ -77,13 +76,6 @@ def _events(root: Path) -> EventFiles:
     if not set(read_rows(path).schema()) >= _EVENT_COLUMNS:
         return found
     return replace(found, paths=(*found.paths, path))
-
-
-def _absent(root: Path) -> list[str]:
-    """Return what to say of batches under DVC whose content is not here."""
-    pointers = sorted((root / EVENTS).glob("*.dvc"))
-    missing = [path.stem for path in pointers if not path.with_suffix("").exists()]
-    return [f"not counted, for it is not here: {EVENTS}/{name}; mlops-kit pull" for name in missing]
 
 
 def _waiting(

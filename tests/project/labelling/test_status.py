@@ -114,6 +114,7 @@ def test_unknown_task_and_broken_events_are_errors(root: Path) -> None:
         label_status(root)
 
 
-def test_batch_under_dvc_that_is_not_here_is_told(root: Path) -> None:
+def test_batch_under_dvc_that_is_not_here_is_an_error(root: Path) -> None:
     (root / "labels/events/big.parquet.dvc").write_text("outs: []\n", encoding="utf-8")
-    assert any("big.parquet" in note for note in _one(root).notes)
+    with pytest.raises(BadDataError, match=r"big\.parquet: tracked by DVC"):
+        label_status(root)
