@@ -1,6 +1,6 @@
 """Does the queue save labels? Active selection against random on real data whose answers are known, by seeds.
 
-python -m benchmarks.active [seeds]
+python -m benchmarks.active [seeds [data set ...]]
 
 A simulated annotator answers what the queue asks, round by round, through the code of `mlops-kit label queue`. Before anything was measured it was
 laid down: random labels half of the items; the question is how many labels a strategy needs for the accuracy that random has then, and
@@ -71,12 +71,13 @@ def _share(value: float) -> str:
 def main() -> None:
     """Run all, print one line for each."""
     seeds = int(sys.argv[1]) if len(sys.argv) > 1 else 20
+    names = sys.argv[2:] or list(TRIALS)
     start = time.perf_counter()
-    jobs = [(name, strategy, seed) for name in TRIALS for strategy in STRATEGIES for seed in range(seeds)]
+    jobs = [(name, strategy, seed) for name in names for strategy in STRATEGIES for seed in range(seeds)]
     with ProcessPoolExecutor(os.cpu_count(), initializer=threadpool_limits, initargs=(1,)) as pool:
         curves = dict(zip(jobs, pool.map(curve, jobs), strict=True))
     print(f"{seeds} seeds; labels for the accuracy that random has after half of the items are labelled")
-    for name in TRIALS:
+    for name in names:
         sizes = _trial(name).sizes()
         made = {each: np.array([curves[name, each, seed] for seed in range(seeds)]) for each in STRATEGIES}
         for strategy in list(STRATEGIES)[1:]:

@@ -115,10 +115,12 @@ def open_pool(
 def _keep_waiting(duck: Duck, waiting: Mapping[str, int] | None) -> None:
     import pyarrow as pa
 
+    # Fetched to its end: DuckDB registers nothing while a result is open, and the check of a condition leaves one.
+    duck.run("CREATE TABLE waiting (item VARCHAR, answers BIGINT)").fetchall()
     items = sorted(waiting or {})
     counts = pa.array([(waiting or {})[item] for item in items], pa.int64())
     duck.connection.register("given", pa.table({"item": pa.array(items, pa.string()), "answers": counts}))
-    duck.run("CREATE TABLE waiting AS SELECT * FROM given")
+    duck.run("INSERT INTO waiting SELECT item, answers FROM given").fetchall()
     duck.connection.unregister("given")
 
 

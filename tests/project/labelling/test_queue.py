@@ -153,6 +153,15 @@ def test_queue_of_a_project_without_a_model_is_random_and_says_so(tmp_path: Path
     assert all(pick.item.prelabel is None for pick in made.picks)
 
 
+def test_condition_says_which_rows_are_items(tmp_path: Path) -> None:
+    root = make_project(tmp_path, "{uncertain: 1, random: 1}")
+    path = root / "labels/labels.yaml"
+    path.write_text(path.read_text() + "    where: x > 1 AND kind = 'a'\n")
+    rows = table().to_pandas()
+    made = make_queue(root, budget=ROWS)
+    assert sorted(_items(made)) == rows.index[(rows["x"] > 1) & (rows["kind"] == "a")].tolist()
+
+
 def test_items_without_a_row_of_features_are_asked_by_chance_alone(tmp_path: Path) -> None:
     root = make_project(tmp_path, "{uncertain: 1, diverse: 1, random: 2}")
     rows = table().select(["id", "x", "z", "kind"])
