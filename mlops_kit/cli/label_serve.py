@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,13 +71,19 @@ def serve(
     from mlops_kit.outside.web_server import is_loopback, open_page
     from mlops_kit.project.labelling.serve.run import ServeOptions, serve_labels
 
+    reading = ExitStack()
+
     def ready(serving: Serving) -> None:
+        reading.close()
         print_text(_ready_json(serving) if as_json else _ready_text(serving, is_local=is_loopback(host)))
         if browser and not as_json:
             open_page(next(iter(serving.links.values())))
 
     options = ServeOptions(task, tuple(annotator or ()), host, port, prelabels, _role(role))
-    with told_when_slow("reading the table and the events; Ctrl-C stops without harm ..."):
+    with reading:
+        reading.enter_context(
+            told_when_slow("reading the table and the events; Ctrl-C stops without harm ...")
+        )
         given = serve_labels(repo.resolve(), options, ready)
     print_text(json.dumps({"answers": dict(given)}) + "\n" if as_json else _end_text(sum(given.values())))
 

@@ -69,8 +69,8 @@ async function act(work) {
     await work();
   } catch (error) {
     sessionStorage.removeItem(PENDING);
+    if (error.status === 409 || error.status === 404) await show(await askOn("GET", "/api/next"));
     trouble(error.status === 401 ? "This address is not valid any more. Open the one that “mlops-kit label serve” has printed." : error.message);
-    if (error.status === 409 || error.status === 404) await show(await askOn("GET", "/api/next"), { keep: true });
   } finally {
     state.busy = false;
     document.body.classList.remove("busy");
@@ -103,7 +103,7 @@ function seconds() {
   return Math.max(0, Math.round((performance.now() - state.since - state.away - hidden) / 100) / 10);
 }
 
-async function show(told, { said = null, keep = false } = {}) {
+async function show(told, { said = null } = {}) {
   if (told.guideline !== state.task.guidelines.version) await fetchTask({ changed: true });
   const { total, complete, own } = told.progress;
   at("bar").max = Math.max(1, total);
@@ -112,7 +112,7 @@ async function show(told, { said = null, keep = false } = {}) {
   state.item = told.item;
   at("main").hidden = !told.item;
   at("end").hidden = Boolean(told.item);
-  if (!keep) trouble("");
+  trouble("");
   at("comment").value = "";
   toggleComment(false);
   state.since = performance.now();

@@ -13,6 +13,7 @@ from mlops_kit.labels.asking.queue import QueueFile
 from mlops_kit.labels.delivery.pool import ITEMS, Pool
 from mlops_kit.labels.events.counting import counted_votes
 from mlops_kit.labels.items import text_sql
+from mlops_kit.labels.queue.model import Prelabel, QueuedItem
 from mlops_kit.spec.kinds import JsonValue
 from mlops_kit.spec.labels import EventRole
 
@@ -129,9 +130,7 @@ class Items:
         for item, hashed, *values, own, has_image in self._duck.run(sql).fetchall():
             pairs = tuple(zip(cells, values, strict=True))
             line = self.strategies.get(item)
-            found.setdefault(
-                item, Asked(item, hashed, pairs, own, bool(has_image), line.prelabel if line else None)
-            )
+            found.setdefault(item, Asked(item, hashed, pairs, own, bool(has_image), _prelabel(line, hashed)))
         return list(found.values())
 
     def _text(self, name: str) -> str:
@@ -200,6 +199,11 @@ class _Vote:
 
 
 _VOTE = "item, annotator, role, value, reason, id, batch"
+
+
+def _prelabel(line: QueuedItem | None, content: str) -> Prelabel | None:
+    """Return what the model would answer, unless it was asked about another content of the item."""
+    return line.prelabel if line and line.content in ("", content) else None
 
 
 def _value(text: str | None) -> JsonValue:

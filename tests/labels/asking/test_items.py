@@ -121,3 +121,15 @@ def test_many_items_come_in_chunks_and_each_once(tmp_path: Path) -> None:
     assert [len(chunk) for chunk in chunks] == [CHUNK, CHUNK, 1, 0]
     assert len({slot.asked.item for chunk in chunks for slot in chunk}) == 2 * CHUNK + 1
     items.close()
+
+
+def test_a_pre_label_for_another_content_is_not_shown(tmp_path: Path) -> None:
+    root = make_project(tmp_path, count=2)
+    queued(root, n00="random", n01="random")
+    content = asked(root)["n00"].asked.content
+    said = {"strategy": "random", "prelabel": {"value": "good", "probability": 0.9}}
+    lines = [{"item": "n00", "content": content, **said}, {"item": "n01", "content": "0" * 16, **said}]
+    (root / "labels/queue/tone.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    shown = asked(root)
+    assert shown["n00"].asked.prelabel is not None
+    assert shown["n01"].asked.prelabel is None

@@ -80,7 +80,7 @@ def serve_labels(root: Path, options: ServeOptions, on_ready: Callable[[Serving]
             batches = {who: find_batch(root, what, who) for who in annotators}
             session = LabelSession(items, batches, prelabels=options.prelabels)
             _run(session, options, on_ready)
-            return {who: session.progress(who).own for who in annotators}
+            return session.close()
         finally:
             items.close()
 

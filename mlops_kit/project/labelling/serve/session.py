@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 from time import monotonic
+from types import TracebackType
 
 from mlops_kit import __version__
-from mlops_kit.errors import BadDataError, UsageError
+from mlops_kit.errors import BadDataError, OutsideError, UsageError
 from mlops_kit.labels.asking.board import Asked, Board, Given, Slot
 from mlops_kit.labels.asking.items import TAKEN_BACK, Items
 from mlops_kit.labels.events.model import LabelEvent
@@ -77,6 +78,29 @@ class Progress:
     """Answers of this annotator that stand, since the server started."""
 
 
+class _Door:
+    """A lock that can be closed for good, after whoever is inside has left."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._closed = False
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+        if self._closed:
+            self._lock.release()
+            raise OutsideError("the server is ending", fix="mlops-kit label serve")
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._lock.release()
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+
+
 class LabelSession:
     """Answers the page's questions; from several threads, one after the other."""
 
@@ -97,7 +121,7 @@ class LabelSession:
         self._board.add(items.more())
         self._history = {name: items.earlier(name) for name in batches}
         self._own = dict.fromkeys(batches, 0)
-        self._lock = Lock()
+        self._lock = _Door()
 
     def next(self, annotator: str) -> Asked | None:
         """Return what `annotator` is asked now; the same again until it is answered or put off; None when nothing is left."""
@@ -166,6 +190,11 @@ class LabelSession:
         with self._lock:
             self._slot(item)
             return find_image(self.items.pool.root, self.items.image(item))
+
+    def close(self) -> dict[str, int]:
+        """Let the answer that is being written end, and take no other; return annotator -> answers of this run that stand."""
+        self._lock.close()
+        return dict(self._own)
 
     def _slot(self, item: str) -> Slot:
         if item not in self._board.slots:

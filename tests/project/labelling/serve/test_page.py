@@ -137,6 +137,37 @@ def test_spans_by_keyboard_count_characters_not_code_units(browser: Browser, hom
     assert [(TEXT[span["start"] : span["end"]], span["label"]) for span in spans] == [("Zoë Müller", "person"), ("ACME", "firm")]  # fmt: skip
 
 
+def test_a_span_selected_by_mouse_or_touch_is_marked(browser: Browser, tmp_path: Path) -> None:
+    root = make_project(tmp_path, TASKS, pa.table({"id": ["a"], "note": [TEXT], "picture": [None]}))
+    with served_here(root, "names") as running:
+        page = opened(browser, running)
+        page.evaluate("""() => { const walk = document.createTreeWalker(document.getElementById('text'), NodeFilter.SHOW_TEXT);
+            const node = walk.nextNode(); const at = node.data.indexOf('ACME'); const range = document.createRange();
+            range.setStart(node, at - 1); range.setEnd(node, at + 5); getSelection().removeAllRanges(); getSelection().addRange(range); }""")
+        page.locator("button.class", has_text="firm").click()
+        expect(page.locator("#text mark")).to_have_text("ACME")
+        page.locator("button.save").click()
+        expect(page.locator("#told")).to_contain_text("1 by you")
+        page.context.close()
+    (value,) = [event["value"] for event in events_of(root)]
+    assert [TEXT[span["start"] : span["end"]] for span in value] == ["ACME"]
+
+
+def test_a_second_tab_that_answers_otherwise_is_told_and_goes_on(browser: Browser, tmp_path: Path) -> None:
+    root = make_project(tmp_path, count=3)
+    with served_here(root) as running:
+        first, second = opened(browser, running), opened(browser, running)
+        first.keyboard.press("1")
+        expect(first.locator("#told")).to_contain_text("1 by you")
+        item = first.locator("#cells dd").first.inner_text()
+        second.keyboard.press("2")
+        expect(second.locator("#trouble")).to_contain_text("has answered this item already")
+        expect(second.locator("#cells dd").first).to_have_text(item)
+        for page in (first, second):
+            page.context.close()
+    assert [event["value"] for event in events_of(root)] == ["good"]
+
+
 def test_boxes_by_keyboard_and_mouse(browser: Browser, home: Path) -> None:
     with served_here(home, "things") as running:
         page = opened(browser, running)
