@@ -84,22 +84,18 @@ def manifest_text(manifest: Manifest) -> str:
 
 
 def open_exports(root: Path, task: str) -> tuple[Manifest, ...]:
-    """Return the exports of a task of which nothing that was accepted has come back, by name, whatever name a delivery has.
-
-    Raises BadDataError as read_manifest does.
-    """
+    """Return the exports of a task of which nothing that was accepted has come back, by name. Raises BadDataError as read_manifest does."""
     manifests = read_manifests(root)
-    back = {
-        name
-        for each in manifests
-        if any(_taken(delivery) for delivery in each.deliveries)
-        for name in (each.batch, each.answers)
-    }
-    return tuple(
-        each
-        for each in manifests
-        if each.task == task and each.exported is not None and each.batch not in back
-    )
+    return tuple(each for each in manifests if each.task == task and is_open(each, manifests))
+
+
+def is_open(manifest: Manifest, others: tuple[Manifest, ...]) -> bool:
+    """Return whether the batch went out and nothing that was accepted has come back, under whatever name, by the manifests `others` of all
+    batches."""
+    told = [*manifest.deliveries]
+    for other in others:
+        told += other.deliveries if other.answers == manifest.batch else ()
+    return manifest.exported is not None and not any(_taken(each) for each in told)
 
 
 def _taken(delivery: Mapping[str, Any]) -> bool:
