@@ -109,7 +109,7 @@ def _from_server(root: Path, labelling: Labelling, source: Path | str, options: 
         )
     task = chosen_task(labelling, options.task or export.task)
     delivery, digest = pull_batch(str(source), export.batch, labelling.tasks[task], read_people(root))
-    batch = check_batch_name(options.batch or f"{export.batch}-studio")
+    batch = check_batch_name(options.batch or f"{export.batch}-studio-{digest[:6]}")
     return _Import(root, labelling, task, batch, export, options, digest, delivery, "label-studio")
 
 

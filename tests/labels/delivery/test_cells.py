@@ -54,3 +54,20 @@ def test_time_becomes_utc_in_milliseconds() -> None:
     assert utc_time("2026-11-21 10:30:00.5+01:00") == "2026-11-21T09:30:00.500Z"
     assert utc_time("2026-11-21T09:30:00Z") == "2026-11-21T09:30:00.000Z"
     assert utc_time("yesterday") is None
+
+
+JSONS = st.recursive(
+    st.none() | st.booleans() | st.integers(-99, 99) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.text(max_size=3), JSONS) | st.lists(JSONS))
+def test_json_answer_comes_back_from_its_cell(value: object) -> None:
+    assert read_answer(answer_cell(value, LabelTask("json")), LabelTask("json")) == value  # type: ignore[arg-type]
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(10**14), 10**14))
+def test_number_comes_back_from_its_cell(value: float) -> None:
+    assert read_answer(answer_cell(value, LabelTask("number")), LabelTask("number")) == value

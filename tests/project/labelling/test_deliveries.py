@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mlops_kit.cli.edge import run_guarded
-from mlops_kit.errors import RefusedError, UsageError
+from mlops_kit.errors import BadDataError, RefusedError, UsageError
 from mlops_kit.labels.delivery.manifest import open_exports, read_manifest
 from mlops_kit.labels.events.model import LabelEvent, event_line
 from mlops_kit.project.labelling.export import export_items
@@ -317,3 +317,42 @@ def test_bad_answers_go_by_the_rules_for_events_with_counts_and_nothing_is_lost(
         for line in (project / f"labels/{folder}/{done.batch}.jsonl").read_text().splitlines()
     ]
     assert len(kept) + taken.have == taken.came + len(done.bad) == 34
+
+
+def test_folder_gets_the_files_of_its_form_and_the_guidelines_without_their_front_matter(
+    project: Path,
+) -> None:
+    (project / "labels/guidelines.md").write_text("---\nreview: []\n---\n# How\n\nVersion 3.\n")
+    (project / "outbox").mkdir()
+    out(project, "outbox", form="label-studio")
+    assert {path.name for path in (project / "outbox").iterdir()} == {"b1.json", "b1.xml", "guidelines.md"}
+    assert (project / "outbox/guidelines.md").read_text() == "# How\n\nVersion 3.\n"
+    (first, *_) = json.loads((project / "outbox/b1.json").read_text(encoding="utf-8"))
+    assert set(first["data"]) == {"row", "mlops_kit"}
+    assert set(first["data"]["row"]) == {"id", "note"}
+
+
+def test_several_people_may_answer_one_export_in_deliveries_of_their_own(project: Path) -> None:
+    todo = out(project)
+    first = import_answers(project, fill(todo, "fox.csv", _true), Options(annotator="fox"), now=NOW)
+    second = import_answers(
+        project, fill(todo, "owl.csv", _true, reason="sure"), Options(annotator="owl"), now=NOW
+    )
+    assert first.batch != second.batch
+    assert (first.answers, second.answers) == ("b1", "b1")
+    found = {check.name: check for check in second.checks}["agreement with earlier votes"]
+    assert (found.value, found.count) == (1.0, 30)
+
+
+@pytest.mark.parametrize("name", ["../up", "con", "a b", "x.", "", "é"])
+def test_batch_whose_name_is_no_file_everywhere_is_refused(project: Path, name: str) -> None:
+    with pytest.raises(UsageError, match="no name of a batch"):
+        out(project, batch=name or " ")
+    assert not (project / "labels/batches").exists()
+
+
+def test_damaged_manifest_is_told_with_its_file(project: Path) -> None:
+    back = fill(out(project), "done.csv", _true, annotator="a1")
+    (project / "labels/batches/b1.json").write_text('{"batch": "b1", "task"')
+    with pytest.raises(BadDataError, match="b1.json: no manifest of a batch"):
+        import_answers(project, back, now=NOW)

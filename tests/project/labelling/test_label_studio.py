@@ -165,7 +165,7 @@ def test_unfinished_project_is_taken_in_parts_only_when_asked_for(
     assert pull(project, server, "slow").verdict == "rejected"
     done = pull(project, server, "slow", partial=True)
     assert (done.verdict, done.taken.accepted) == ("accepted", 1)
-    manifest = read_manifest(project, "slow-studio")
+    manifest = read_manifest(project, done.batch)
     assert manifest is not None
     assert [each["verdict"] for each in manifest.deliveries] == ["accepted"]
 
