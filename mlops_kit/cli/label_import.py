@@ -34,33 +34,19 @@ def register(group: typer.Typer) -> None:
 
 def import_(
     file: str = typer.Argument(..., help="The file that came back, or the address of a Label Studio server."),
-    task: str | None = typer.Option(
-        None, "--task", help="Task of labels/labels.yaml; that of the export by default."
-    ),
-    batch: str | None = typer.Option(
-        None, "--batch", help="Name of the delivery; export and a hash of the file by default."
-    ),
-    answers: str | None = typer.Option(
-        None, "--answers", help="The export that it answers, where the file does not say."
-    ),
-    form: str | None = typer.Option(
-        None, "--format", help="csv, json or label-studio; by the file by default."
-    ),
-    annotator: str | None = typer.Option(
-        None, "--annotator", help="Who answered: a pseudonym; for files that do not say."
-    ),
-    source: Source | None = typer.Option(
-        None, "--source", help="What kind of annotators; by the roster, else person."
-    ),
+    task: str | None = typer.Option(None, "--task", help="Task; that of the export by default."),
+    batch: str | None = typer.Option(None, "--batch", help="Name of the delivery."),
+    answers: str | None = typer.Option(None, "--answers", help="The export that it answers."),
+    form: str | None = typer.Option(None, "--format", help="csv, json, label-studio."),
+    annotator: str | None = typer.Option(None, "--annotator", help="Who answered: a pseudonym."),
+    source: Source | None = typer.Option(None, "--source", help="What kind of annotators."),
     role: Role = typer.Option(
         Role.VOTE, "--role", help="gold: answers known to be right; adjudication: decisions."
     ),
     force: str | None = typer.Option(
         None, "--force-accept", metavar="REASON", help="Take a delivery that its test rejects."
     ),
-    partial: bool = typer.Option(
-        False, "--partial", help="More will come: do not judge whether it is complete."
-    ),
+    partial: bool = typer.Option(False, "--partial", help="More will come."),
     dry_run: bool = typer.Option(False, "--dry-run", help="Judge it and write nothing."),
     as_json: bool = typer.Option(False, "--json", help="Print JSON."),
     repo: Path = typer.Option(Path(), "--repo", help="Folder of the project."),
