@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 TABLES = (".parquet", ".csv", ".tsv", ".jsonl", ".arrow", ".feather")
 LABELS = "labels"
+CONSENSUS = "consensus.parquet"
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,11 @@ class DataFile:
     def is_labels(self) -> bool:
         """Return whether these are the labels: a file or folder of that name."""
         return posixpath.splitext(posixpath.basename(self.path))[0] == LABELS
+
+    @property
+    def is_consensus(self) -> bool:
+        """Return whether this is the table of what was decided of each labelled item."""
+        return posixpath.basename(self.path) == CONSENSUS
 
     def shape(self) -> TableShape | None:
         """Return rows and columns of a Parquet file that is here, without reading its rows; None for others and for damaged ones."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from mlops_kit.spec.labels import EventSource
-
 BatchState: TypeAlias = Literal[
     "added", "extended", "rewritten", "removed", "exported", "accepted", "rejected", "held", "refused"
 ]
@@ -30,8 +28,8 @@ class BatchDiff:
     """Events that only the base has."""
     annotators: int = 0
     """Annotators of the events that differ."""
-    sources: tuple[EventSource, ...] = ()
-    """What kinds of annotators they are."""
+    sources: tuple[str, ...] = ()
+    """What kinds of annotators they are: `person`, `vendor`, `function`, `model`."""
     guidelines: tuple[str, ...] = ()
     """Versions of the guidelines that these events name."""
     first: str = ""
@@ -56,8 +54,8 @@ class AnnotatorDiff:
 
     annotator: str
     """Pseudonym."""
-    source: EventSource
-    """What kind of annotator."""
+    source: str
+    """What kind of annotator: `person`, `vendor`, `function` or `model`."""
     old: int | None
     """Events on the base side; None where not all events were read."""
     new: int | None
