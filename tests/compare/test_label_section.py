@@ -16,6 +16,8 @@ import pytest
 from mlops_kit.artifacts.datafiles import DataFile
 from mlops_kit.artifacts.side import Side, read_side
 from mlops_kit.compare.label_section import describe_labels
+from mlops_kit.labels.consensus.labelling import COLUMNS as WRITTEN
+from mlops_kit.labels.diff.consensus import COLUMNS as READ
 from mlops_kit.labels.diff.model import LabelDiff
 from mlops_kit.labels.events.model import COLUMNS, LabelEvent, event_schema
 from mlops_kit.report.label_text import label_lines
@@ -72,6 +74,10 @@ def test_consensus_table_says_what_the_labels_are(root: Path, tmp_path: Path) ->
     (task,) = found.tasks
     assert (task.basis, task.changed) == ("consensus", 2)
     assert [(item.item, item.why) for item in task.items] == [("a", "votes"), ("b", "method")]
+
+
+def test_consensus_table_is_read_by_the_columns_that_the_label_stage_writes() -> None:
+    assert set(WRITTEN) >= READ
 
 
 def test_consensus_flips_are_told_where_no_event_differs(root: Path, tmp_path: Path) -> None:
