@@ -73,12 +73,14 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
 
 
 def label_by_page(project: Path, answers: int, *annotators: str) -> None:
-    """Let simulated annotators answer through the page's interface, in turn."""
+    """Let simulated annotators answer through the page's interface, in turn, as long as it asks them."""
     who = [word for name in annotators for word in ("--annotator", name)]
     with served(project, "late", *who) as page:
         for name in annotators:
             _, asked = page.ask("GET", "/api/next", who=name)
             for _ in range(answers):
+                if asked["item"] is None:
+                    break
                 item = asked["item"]["item"]
                 said = {
                     "item": item,
