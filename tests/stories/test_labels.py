@@ -68,7 +68,6 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
         add_annotator(made.project, PEOPLE[name], pseudonym=name)
     run_kit("generate", cwd=made.project)
     made.run("What a recorder left")
-    git(made.project, "switch", "-qc", "labels")
     return made
 
 
@@ -124,6 +123,7 @@ def test_two_people_label_a_first_batch_through_the_page(story: Story) -> None:
     assert len(events) == 2 * FIRST
     assert {event["annotator"] for event in events} == {"ann", "dan"}
     story.run("First batch, by two people")
+    git(story.project, "switch", "-qc", "labels")
     assert story.metrics[1]["by_people"] == len(story.consensus[1]) > FIRST / 2
     assert story.metrics[1]["unknown_items"] == 0
 
@@ -204,8 +204,9 @@ def test_comment_on_the_pull_request_tells_what_changed_and_what_it_did(story: S
     assert "roc_auc" in metrics
     assert "interval" in metrics
     for wanted in (
-        "new answers from 5 annotators",
+        "new answers from 3 annotators",
         "newly labelled",
+        "labels changed: late → on_time",
         "batch vendor-1 exported",
         "rejected, 40 refused",
         "krippendorff alpha",
