@@ -10,12 +10,14 @@ import random
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from mlops_kit.outside.dvc import dvc_environment
-from mlops_kit.spec.load import read_kpis, read_lifecycle, read_params, read_schema
+from mlops_kit.project.scaffold import plan_example, project_files
+from mlops_kit.spec.load import load_labelling, read_kpis, read_lifecycle, read_params, read_schema
 from tests.support.world import edit, git, run_kit
 
 
@@ -199,3 +201,19 @@ def test_init_needs_no_network_and_is_quick(made: tuple[Path, float], tmp_path: 
     )
     assert done.returncode == 0, done.stderr
     assert "mlops-kit run" in done.stdout
+
+
+def test_new_project_asks_people_about_rows_without_a_label() -> None:
+    plan = plan_example()
+    files = project_files("p", plan)
+    task = load_labelling(files["labels/labels.yaml"]).tasks["late"]
+    assert (task.type, task.classes, task.where) == ("class", ("1", "0"), '"arr_delay" IS NULL')
+    assert "/people.yaml" in files["labels/.gitignore"].splitlines()
+    assert "labels/events/README.md" in files
+
+
+def test_target_with_an_odd_name_becomes_a_task_that_can_be() -> None:
+    plan = plan_example()
+    odd = replace(plan, task={**plan.task, "target": "zu spät?", "kind": "regression"})
+    tasks = load_labelling(project_files("p", odd)["labels/labels.yaml"]).tasks
+    assert {name: task.type for name, task in tasks.items()} == {"zu_sp_t_": "number"}
