@@ -46,9 +46,9 @@ def vote(item: str, annotator: str, value: Any, **others: Any) -> dict[str, Any]
 
 
 @contextmanager
-def votes_table(rows: Iterable[dict[str, Any]]) -> Iterator[Duck]:
+def votes_table(rows: Iterable[dict[str, Any]], threads: int | None = None) -> Iterator[Duck]:
     """Open a database in which `votes` are these rows."""
-    with open_duck() as duck:
+    with open_duck(threads=threads) as duck:
         duck.connection.register("given", pa.Table.from_pylist(list(rows), schema=SCHEMA))
         duck.run("CREATE TABLE votes AS SELECT * FROM given")
         yield duck

@@ -107,12 +107,10 @@ def _waiting(
 
 def _unanswered(votes: Votes, items: list[str], asked: LabelTask) -> int:
     """Return how many of `items` have fewer answers of people than the task asks for, an abstention being one, and no decision."""
-    import pyarrow as pa
-
-    votes.duck.connection.register("queued_items", pa.table({"item": pa.array(items, pa.string())}))
     answered = votes.duck.run(
-        f"""SELECT count(*) FROM (SELECT item FROM {votes.table} WHERE item IN (SELECT item FROM queued_items) AND source IN ('person', 'vendor')
-            GROUP BY item HAVING count(*) FILTER (WHERE role = 'vote') >= {asked.votes} OR count(*) FILTER (WHERE role = 'adjudication') > 0)"""  # noqa: S608
+        f"""SELECT count(*) FROM (SELECT item FROM {votes.table} WHERE item IN (SELECT unnest(?::VARCHAR[])) AND source IN ('person', 'vendor')
+            GROUP BY item HAVING count(*) FILTER (WHERE role = 'vote') >= {asked.votes} OR count(*) FILTER (WHERE role = 'adjudication') > 0)""",  # noqa: S608 - our own names
+        [items],
     ).fetchone()
     return len(set(items)) - int((answered or (0,))[0])
 

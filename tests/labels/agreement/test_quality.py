@@ -189,3 +189,16 @@ def test_perfect_agreement_on_few_items_has_a_wide_interval() -> None:
         assert few[name] == many[name] == 1.0
         assert few[f"{name}_low"] == pytest.approx(1 - (1 - 0.025 ** (1 / 20)) / 0.5, abs=0.02)
         assert few[f"{name}_low"] < many[f"{name}_low"] < 1
+
+
+def test_result_does_not_depend_on_threads() -> None:
+    rows = [
+        vote(str(i), f"a{(i + n) % 7}", ["late", "on_time"][(i * (n + 1)) % 5 % 2], seconds=(i % 97) / 9)
+        for i in range(6_000)
+        for n in range(3)
+    ]
+    found = []
+    for threads in (1, 4):
+        with votes_table(rows, threads=threads) as duck:
+            found.append(quality(duck, "votes", task="late", labelling=LABELLING, items=9_000))
+    assert found[0] == found[1]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from mlops_kit.report.label_status import as_json, as_text
 from tests.support.rows import daily
 from tests.support.shapes import write
 from tests.support.votes import Vote, event_files
+from tests.support.world import run_kit
 
 FILES = {
     "mlops.yaml": "version: 1\nproject: {name: p}\ntask: {kind: classification, target: y, key: [id]}\nsteps: {label: {uses: label.column}}\n",
@@ -118,3 +121,20 @@ def test_batch_under_dvc_that_is_not_here_is_an_error(root: Path) -> None:
     (root / "labels/events/big.parquet.dvc").write_text("outs: []\n", encoding="utf-8")
     with pytest.raises(BadDataError, match=r"big\.parquet: tracked by DVC"):
         label_status(root)
+
+
+def test_command_exits_with_0_2_and_5(root: Path) -> None:
+    told = run_kit("label", "status", "late", "--json", "--repo", str(root), cwd=root)
+    assert json.loads(told.stdout)["tasks"][0]["coverage"]["answered"] == 8
+    assert run_kit("label", "status", "early", cwd=root, check=False).returncode == 2
+    (root / "labels/events/b1.jsonl").write_text("{}\n{", encoding="utf-8")
+    assert run_kit("label", "status", cwd=root, check=False).returncode == 5
+
+
+def test_status_starts_without_pandas_scikit_learn_and_dvc(root: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from mlops_kit.project.labelling.status import label_status; "
+        "label_status(Path(sys.argv[1])); print({'pandas', 'sklearn', 'scipy', 'dvc'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", program, root], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
