@@ -192,3 +192,19 @@ def test_votes_are_those_of_the_rules_in_any_order_of_files(events: list[LabelEv
     assert {row["id"] for row in one} == _plainly(events)
     assert [{**row, "batch": ""} for row in one] == [{**row, "batch": ""} for row in other]
     assert Counter(again) - Counter(counts) <= Counter({"same_id": 1, "events": 1, "outside_task": 1})
+
+
+def test_two_successors_of_one_answer_leave_the_newest_of_them() -> None:
+    first = answer(0)
+    one = answer(0, "on_time", time="2026-01-15T08:00:00Z", supersedes=first.id)
+    two = answer(0, "late", time="2026-01-15T09:00:00Z", supersedes=first.id)
+    rows, counts = _counted([[first, two], [one]])
+    assert [row["id"] for row in rows] == [two.id]
+    assert (counts["two_successors"], counts["superseded"], counts["changed_vote"]) == (2, 1, 1)
+
+
+def test_line_without_a_task_stops_rather_than_vanish_among_other_tasks(tmp_path: Path) -> None:
+    path = tmp_path / "b.jsonl"
+    path.write_text(event_line(answer(0)).replace('"task": "late", ', ""), newline="\n")
+    with open_duck() as duck, pytest.raises(BadDataError, match="b.jsonl:1: `task` is missing"):
+        counted_votes(duck, EventFiles((path,)), "late", LABELLING)
