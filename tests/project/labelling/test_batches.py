@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -112,3 +113,15 @@ def test_append_after_a_crash_keeps_what_was_torn_beside_the_events(root: Path) 
     append_event(root, "b1", answer(1))
     assert _counts(root)["votes"] == 2
     assert "torn_line" in (root / "labels/refused/b1.jsonl").read_text()
+
+
+def test_several_at_once_append_whole_lines(root: Path) -> None:
+    with ThreadPoolExecutor(4) as crew:
+        ids = list(
+            crew.map(
+                lambda number: append_event(root, "b1", answer(number, seconds=float(number))), range(40)
+            )
+        )
+    with open_duck() as duck:
+        assert known_ids(duck, events_here(root), ids) == set(ids)
+    assert len((root / "labels/events/b1.jsonl").read_text().splitlines()) == 40
