@@ -216,10 +216,12 @@ class _Import:
         names = pseudonyms(self.root, self.labelling, said, source=source, write=not self.options.dry_run)
         timeless = {each.item for each in delivery.answers if each.time is None}
         given = same_answers(self.root, self.task, timeless) if timeless else {}
-        made = (
+        made = [
             self._event(each, names[self.options.annotator or str(each.annotator)], received)
             for each in delivery.answers
-        )
+        ]
+        if not given:
+            return tuple(made)
         return tuple(
             replace(event, time=given.get(saying(vars(event)), event.time)) if answer.time is None else event
             for event, answer in zip(made, delivery.answers, strict=True)
