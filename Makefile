@@ -94,6 +94,7 @@ bench: $(BIN)/.ready
 	$(BIN)/python benchmarks/warm.py
 	$(BIN)/python benchmarks/remote.py
 	$(BIN)/python -m benchmarks.acquire
+	$(BIN)/python -m benchmarks.active
 
 # 50 million rows through every step of the data in at most 4 GB: 25 GB of disk, and half an hour or more.
 scale: $(BIN)/.ready

@@ -64,6 +64,10 @@ def verdict(found: Saving) -> str:
     return f"no: not {WANTED:.0%} fewer"
 
 
+def _labels(found: Saving) -> str:
+    return f"{found.labels:.0f}" if np.isfinite(found.labels) else "never"
+
+
 def _share(value: float) -> str:
     return f"{value:.0%}" if np.isfinite(value) else "never"
 
@@ -83,7 +87,7 @@ def main() -> None:
         for strategy in list(STRATEGIES)[1:]:
             found = saving(sizes, made["random"], made[strategy], sizes[-1])
             print(
-                f"{name:14} {strategy:10} accuracy {found.target:.4f}: {found.labels:5.0f} instead of {sizes[-1]}, saved "
+                f"{name:14} {strategy:10} accuracy {found.target:.4f}: {_labels(found):>5} instead of {sizes[-1]}, saved "
                 f"{_share(found.saved)} [{_share(found.low)}, {_share(found.high)}]  {verdict(found)}",
                 flush=True,
             )
