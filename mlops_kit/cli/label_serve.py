@@ -15,7 +15,7 @@ from mlops_kit.cli.place import print_text
 from mlops_kit.spec.labels import EventRole
 
 if TYPE_CHECKING:
-    from mlops_kit.project.labelling.serve.run import Serving
+    from mlops_kit.project.labelling.serve.run import ServeOptions, Serving
 
 ROLES: dict[str, EventRole] = {"vote": "vote", "adjudication": "adjudication", "gold": "gold"}
 
@@ -68,23 +68,31 @@ def serve(
 
         mlops-kit label serve late --role adjudication --no-browser
     """
+    from mlops_kit.project.labelling.serve.run import ServeOptions
+
+    options = ServeOptions(task, tuple(annotator or ()), host, port, prelabels, _role(role))
+    _serve(repo.resolve(), options, browser=browser and not as_json, as_json=as_json)
+
+
+def _serve(root: Path, options: ServeOptions, *, browser: bool, as_json: bool) -> None:
+    """Serve until Ctrl-C, and say what was answered."""
     from mlops_kit.outside.web_server import is_loopback, open_page
-    from mlops_kit.project.labelling.serve.run import ServeOptions, serve_labels
+    from mlops_kit.project.labelling.serve.run import serve_labels
 
     reading = ExitStack()
 
     def ready(serving: Serving) -> None:
         reading.close()
-        print_text(_ready_json(serving) if as_json else _ready_text(serving, is_local=is_loopback(host)))
-        if browser and not as_json:
+        is_local = is_loopback(options.host)
+        print_text(_ready_json(serving) if as_json else _ready_text(serving, is_local=is_local))
+        if browser:
             open_page(next(iter(serving.links.values())))
 
-    options = ServeOptions(task, tuple(annotator or ()), host, port, prelabels, _role(role))
     with reading:
         reading.enter_context(
             told_when_slow("reading the table and the events; Ctrl-C stops without harm ...")
         )
-        given = serve_labels(repo.resolve(), options, ready)
+        given = serve_labels(root, options, ready)
     print_text(json.dumps({"answers": dict(given)}) + "\n" if as_json else _end_text(sum(given.values())))
 
 
