@@ -38,7 +38,7 @@ def describe_labels(
     from mlops_kit.artifacts.duck import open_duck
     from mlops_kit.artifacts.store import open_store
     from mlops_kit.compare.label_reading import LabelReader, read_label_texts
-    from mlops_kit.labels.diff.deliveries import add_deliveries
+    from mlops_kit.labels.diff.deliveries import add_deliveries, cut_batches
     from mlops_kit.labels.diff.fold import fold_batches, fold_tasks
     from mlops_kit.labels.diff.model import LabelDiff
     from mlops_kit.labels.diff.notes import diff_guidelines, diff_roster
@@ -55,12 +55,13 @@ def describe_labels(
         options, said = reader.options(found)
         tasks, batches = fold_tasks(duck, options), fold_batches(duck)
     said += [_broken_words(loaded.broken)] if loaded.broken else []
+    batches, more = cut_batches(add_deliveries(batches, old.beside, new.beside))
     made = LabelDiff(
         tasks,
-        add_deliveries(batches, old.beside, new.beside),
+        batches,
         diff_guidelines(old.guidelines, new.guidelines),
         diff_roster(old.labelling, new.labelling),
-        (*found.left_out, *said),
+        (*found.left_out, *said, *more),
     )
     return None if made.is_empty else made
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from mlops_kit.labels.places import BATCHES, HELD, REFUSED
 
 MOST_TEXT = 300
 MOST_REASONS = 5
+MOST_BATCHES = 100
 Texts = Mapping[str, str]
 
 
@@ -32,6 +33,19 @@ def add_deliveries(batches: Iterable[BatchDiff], base: Texts, head: Texts) -> tu
         if told is not None:
             made[batch] = told
     return tuple(made[batch] for batch in sorted(made))
+
+
+def cut_batches(batches: Sequence[BatchDiff]) -> tuple[tuple[BatchDiff, ...], list[str]]:
+    """Return at most 100 of the batches, by name, and words on the others; what was delivered, held, refused or rewritten comes before others."""
+    if len(batches) <= MOST_BATCHES:
+        return tuple(batches), []
+    telling = [one for one in batches if one.verdict or one.removed or one.held or one.refused]
+    others = [one for one in batches if one not in telling]
+    kept = [*telling, *others][:MOST_BATCHES]
+    left = len(batches) - len(kept)
+    return tuple(sorted(kept, key=lambda one: one.batch)), [
+        f"{left:,} more {'batch differs' if left == 1 else 'batches differ'}"
+    ]
 
 
 def _delivered(base: str, head: str, batch: str, known: BatchDiff | None) -> BatchDiff | None:

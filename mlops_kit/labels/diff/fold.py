@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 MOST_CLASSES = 30
 MOST_ANNOTATORS = 50
-MOST_BATCHES = 100
 MOST_VERSIONS = 5
 
 
@@ -159,7 +158,7 @@ def fold_batches(duck: Duck) -> tuple[BatchDiff, ...]:
             list(DISTINCT source ORDER BY source) FILTER (in_old <> in_new),
             list(DISTINCT guideline ORDER BY guideline) FILTER (in_old <> in_new AND guideline IS NOT NULL),
             min(time) FILTER (in_old <> in_new), max(time) FILTER (in_old <> in_new), bool_or(in_old), bool_or(in_new)
-        FROM {TABLE} GROUP BY batch HAVING bool_or(in_old <> in_new) ORDER BY batch LIMIT {MOST_BATCHES}""").fetchall()
+        FROM {TABLE} GROUP BY batch HAVING bool_or(in_old <> in_new) ORDER BY batch""").fetchall()
     return tuple(_batch(row) for row in rows)
 
 

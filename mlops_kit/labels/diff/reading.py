@@ -76,7 +76,10 @@ def load_events(duck: Duck, parts: Sequence[EventPart], *, whole: bool = True) -
 
 
 def _union(parts: Sequence[EventPart]) -> str:
-    return " UNION ALL BY NAME ".join(map(_part_sql, parts)) or _nothing()
+    """Return a query of the events of `parts`: one scan for all files of a form that the same sides have, however many there are."""
+    kinds = dict.fromkeys((part.form, part.old, part.new) for part in parts)
+    grouped = [[part for part in parts if (part.form, part.old, part.new) == kind] for kind in kinds]
+    return " UNION ALL BY NAME ".join(map(_group_sql, grouped)) or _nothing()
 
 
 def write_side(duck: Duck, side: str) -> Path:
@@ -96,16 +99,17 @@ def task_names(duck: Duck) -> tuple[str, ...]:
     return tuple(row[0] for row in duck.run(f"SELECT DISTINCT task FROM {TABLE} ORDER BY task").fetchall())
 
 
-def _part_sql(part: EventPart) -> str:
-    place = literal(part.place.as_posix())
+def _group_sql(parts: Sequence[EventPart]) -> str:
+    part = parts[0]
+    places = f"[{', '.join(literal(one.place.as_posix()) for one in parts)}]"
     if part.form == "parquet":
-        source = f"read_parquet({place})"
+        source = f"read_parquet({places}, union_by_name = true, filename = true)"
     else:
         kinds = ", ".join(f"{literal(name)}: {literal(_kind(name))}" for name in COLUMNS)
         # Broken lines come as rows without anything, and are counted.
         source = (
-            f"read_json({place}, format = 'newline_delimited', columns = {{{kinds}}}, ignore_errors = true,"
-            " maximum_object_size = 67108864)"
+            f"read_json({places}, format = 'newline_delimited', columns = {{{kinds}}}, ignore_errors = true,"
+            " filename = true, maximum_object_size = 67108864)"
         )
     given = ("value", "role", "source", "batch", "task", "annotator", "time")
     told = [name for name in COLUMNS if name not in given]
@@ -115,8 +119,16 @@ def _part_sql(part: EventPart) -> str:
         f"SELECT {names}, coalesce(task, '') AS task, coalesce(annotator, '') AS annotator, coalesce(time, '') AS time, CAST(value AS VARCHAR) AS value,"
         " CASE WHEN CAST(value AS VARCHAR) = 'null' THEN NULL ELSE CAST(value AS JSON) ->> '$' END AS text,"
         f" coalesce(role, 'vote') AS role, CASE WHEN source IN ({kinds_of}) THEN source ELSE 'person' END AS source,"
-        f" {literal(part.batch)} AS batch, {part.old} AS in_old, {part.new} AS in_new FROM {source}"
+        f" file_batch AS batch, {part.old} AS in_old, {part.new} AS in_new FROM {source} AS told"
+        f" JOIN {_files_sql(parts)} AS files ON files.file = replace(told.filename, chr(92), '/')"
     )
+
+
+def _files_sql(parts: Sequence[EventPart]) -> str:
+    """Return a query in parentheses of file and batch."""
+    names = ", ".join(literal(one.place.as_posix()) for one in parts)
+    batches = ", ".join(literal(one.batch) for one in parts)
+    return f"(SELECT unnest([{names}]) AS file, unnest([{batches}]) AS file_batch)"
 
 
 def _kind(name: str) -> str:
