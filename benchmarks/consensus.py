@@ -1,10 +1,10 @@
 """From votes to labels: our estimator against crowd-kit called as its pages say, and millions of events through the step; ratios of one run.
 
-python benchmarks/consensus.py [votes] [events] [batch]
+python -m benchmarks.consensus [votes] [events]
 
 First `votes` (1,000,000) through Dawid and Skene, ours and crowd-kit's, both from one Parquet file to values and probabilities, and both with our rule to
 stop and with crowd-kit's. Then `events` (10,000,000) of five annotators for each item through label.events, from JSON lines and from Parquet, for each
-method; last, what another batch of 1,000 events costs. Each run is a process of its own, whose time and memory are told.
+method. No state is kept between runs of the stage: another batch costs what the whole costs. Each run is a process of its own, whose time and memory are told.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def make_events(root: Path, count: int) -> None:
     duck.execute(
         f"COPY (SELECT 'item-' || lpad(range::VARCHAR, 9, '0') AS id, hash(range) % 1000 AS x FROM range({items})) TO '{root}/clean.parquet'"
     )
-    for kind in ("jsonl", "parquet", "batch"):
+    for kind in ("jsonl", "parquet"):
         (root / kind).mkdir()
     per = -(-count // FILES)
     for number in range(FILES):
@@ -108,8 +108,6 @@ def make_events(root: Path, count: int) -> None:
         )
         write_batch(duck, root / "jsonl" / f"b{number}.jsonl")
         write_batch(duck, root / "parquet" / f"b{number}.parquet")
-    duck.execute(f"CREATE OR REPLACE TABLE events AS {events_sql(count, count + 1000, items, 99)}")
-    write_batch(duck, root / "batch" / "b99.jsonl")
 
 
 def events_sql(first: int, last: int, items: int, batch: int) -> str:
@@ -171,7 +169,7 @@ def compare_estimators(root: Path, votes: int) -> None:
 
 
 def measure_step(root: Path, count: int) -> None:
-    """Print what label.events takes for `count` events, and for a batch more."""
+    """Print what label.events takes for `count` events."""
     make_events(root, count)
     for method in ("majority", "latest", "weighted", "dawid_skene"):
         for kind in ("parquet", "jsonl"):
