@@ -21,7 +21,7 @@ from mlops_kit.errors import BadDataError, SpecError
 from mlops_kit.labels.consensus.labelling import choose_question
 from mlops_kit.labels.events.model import LabelEvent, event_schema
 from mlops_kit.labels.items import item_sql
-from mlops_kit.labels.pool import pii_columns
+from mlops_kit.labels.pool import hidden_columns
 from mlops_kit.spec.names import LABELLING
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def vote_rows(
     functions = read_functions(path, name)
     kinds = rows.schema()
     require_columns(kinds, task.key, "rows to label")
-    hidden = pii_columns(schema) - set(asked.allow_pii)
+    hidden = hidden_columns(asked, schema)
     duck = open_duck()
     if asked.where:
         described = duck.run(f"DESCRIBE SELECT * FROM {rows.sql()}").fetchall()

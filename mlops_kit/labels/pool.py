@@ -32,15 +32,15 @@ def shown_columns(
             f"labels/labels.yaml shows {', '.join(missing)}, which `{task.table}` does not have",
             fix=f"take columns of `{task.table}`: {', '.join(kinds)}",
         )
-    hidden = pii_columns(schema) - set(task.allow_pii)
+    hidden = hidden_columns(task, schema)
     also = [name for name in asked if name not in wanted]
     return tuple(name for name in (*wanted, *also) if name not in hidden)
 
 
-def pii_columns(schema: Schema | None) -> frozenset[str]:
-    """Return the columns that schema.yaml marks `pii`."""
+def hidden_columns(task: LabelTask, schema: Schema | None) -> frozenset[str]:
+    """Return the columns that nobody sees and that name no item in clear: those that schema.yaml marks `pii`, without the task's `allow_pii`."""
     columns = schema.columns if schema else {}
-    return frozenset(name for name, column in columns.items() if column.pii)
+    return frozenset(name for name, column in columns.items() if column.pii) - set(task.allow_pii)
 
 
 def items_query(
@@ -60,7 +60,7 @@ def items_query(
     missing = [name for name in (*key, *columns) if name not in kinds]
     if missing:
         raise BadDataError(f"`{task.table}` has no column {', '.join(missing)}", fix="mlops-kit run")
-    hidden = pii_columns(schema) - set(task.allow_pii)
+    hidden = hidden_columns(task, schema)
     kept = "".join(f", {quoted(name)}" for name in columns)
     where = f" WHERE ({task.where})" if task.where else ""
     return f"(SELECT {item_sql(key, kinds, hidden)} AS item, {content_sql(shown, kinds)} AS content{kept} FROM {rows.sql()}{where})"

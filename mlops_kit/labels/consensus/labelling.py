@@ -16,7 +16,7 @@ from mlops_kit.labels.consensus.model import ConsensusOptions, Decided
 from mlops_kit.labels.consensus.targets import target_sql
 from mlops_kit.labels.events.counting import Votes, counted_votes
 from mlops_kit.labels.items import item_sql
-from mlops_kit.labels.pool import items_query, pii_columns
+from mlops_kit.labels.pool import hidden_columns, items_query
 from mlops_kit.spec.labels import Labelling, LabelTask
 from mlops_kit.spec.model import Schema, Task
 
@@ -96,7 +96,7 @@ def label_by_events(
     decided = decide(_weighed(votes, rules.functions), question, rules.consensus)
     if functions is not None:
         _tell_functions(votes, decided)
-    hidden = pii_columns(schema) - set(question.allow_pii)
+    hidden = hidden_columns(question, schema)
     ripe = _ripe(duck, rows, task, rules.fallback.known_after_days)
     joined = _Joined(duck, rows, task, decided, _fallback(duck, rows, task, rules.fallback), ripe)
     joined.write(item_sql(task.key, kinds, hidden), target)

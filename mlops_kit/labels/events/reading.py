@@ -8,7 +8,9 @@ from pathlib import Path
 
 from mlops_kit.artifacts.duck import literal
 from mlops_kit.artifacts.tables import EventFiles
+from mlops_kit.errors import BadDataError
 from mlops_kit.labels.events.model import COLUMNS
+from mlops_kit.labels.events.places import shown_path
 
 _KINDS = {"value": "JSON", "confidence": "DOUBLE", "seconds": "DOUBLE"}
 _LONGEST_LINE = 16 << 20
@@ -34,12 +36,23 @@ class EventRows:
         return f"(SELECT * FROM ({whole}){where})"
 
     def _ending(self, suffix: str) -> Sequence[Path]:
-        return [path for path in self.files.paths if path.suffix == suffix]
+        return [path for path in self.files.paths if path.suffix == suffix and not _is_nothing(path)]
 
 
 def read_events(files: EventFiles, task: str | None = None) -> EventRows:
     """Return the events of `files`, only those of `task` unless it is None. Nothing is read yet: a broken line shows when a query runs."""
     return EventRows(files, task)
+
+
+def _is_nothing(path: Path) -> bool:
+    """Return whether a file is empty, or one sign, at which DuckDB 2.0 stops or finds nothing. Raises BadDataError when that sign says something."""
+    if path.stat().st_size > 1:
+        return False
+    if path.read_bytes().strip():
+        raise BadDataError(
+            f"{shown_path(path)}:1: this line is no JSON", fix=f"git checkout -- {shown_path(path)}"
+        )
+    return True
 
 
 def _lines(paths: Sequence[Path]) -> str:

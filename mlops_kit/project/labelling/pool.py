@@ -7,7 +7,7 @@ from pathlib import Path
 from mlops_kit.artifacts.tables import TableFiles, read_partition_rows, read_rows
 from mlops_kit.errors import SpecError, UsageError
 from mlops_kit.labels.delivery.pool import Pool
-from mlops_kit.labels.pool import pii_columns, shown_columns
+from mlops_kit.labels.pool import hidden_columns, shown_columns
 from mlops_kit.spec.labels import Labelling
 from mlops_kit.spec.load import LABELLING, SCHEMA, read_labelling, read_lifecycle, read_schema
 
@@ -39,7 +39,7 @@ def open_pool(root: Path, task: str | None) -> Pool:
             where=LABELLING,
             fix="name columns in `show`, or permit some in `allow_pii`",
         )
-    hidden = pii_columns(schema) - set(chosen.allow_pii)
+    hidden = hidden_columns(chosen, schema)
     return Pool(root, name, chosen, labelling, files, kinds, key, shown, hidden)
 
 

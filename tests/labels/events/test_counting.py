@@ -15,11 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlops_kit.artifacts.duck import open_duck
-from mlops_kit.artifacts.tables import EventFiles
+from mlops_kit.artifacts.tables import EventFiles, read_event_files
 from mlops_kit.errors import BadDataError
 from mlops_kit.labels.events.counting import counted_votes
 from mlops_kit.labels.events.model import LabelEvent, event_line
 from mlops_kit.labels.events.parquet import events_table
+from mlops_kit.labels.events.reading import read_events
 from mlops_kit.spec.labels import Annotator, Labelling, LabelTask
 from tests.support.labelling import answer
 
@@ -208,3 +209,17 @@ def test_line_without_a_task_stops_rather_than_vanish_among_other_tasks(tmp_path
     path.write_text(event_line(answer(0)).replace('"task": "late", ', ""), newline="\n")
     with open_duck() as duck, pytest.raises(BadDataError, match="b.jsonl:1: `task` is missing"):
         counted_votes(duck, EventFiles((path,)), "late", LABELLING)
+
+
+@pytest.mark.parametrize("text", ["", "\n", " "])
+def test_file_with_nothing_in_it_has_no_events(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.jsonl").write_text(text)
+    with open_duck() as duck:
+        found = duck.run(f"SELECT count(*) FROM {read_events(read_event_files(tmp_path)).sql()}").fetchall()
+    assert found == [(0,)]
+
+
+def test_file_with_one_sign_is_a_broken_line(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text("{")
+    with pytest.raises(BadDataError, match=r"a\.jsonl:1"):
+        read_events(read_event_files(tmp_path)).sql()
