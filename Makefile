@@ -34,6 +34,7 @@ $(BIN)/.ready: requirements-dev.lock requirements-uv.lock pyproject.toml
 	$(BIN)/python -m tests.support.browser
 	$(BIN)/python -m tests.support.postgres
 	$(BIN)/python -m tests.support.environments
+	$(BIN)/python -m tests.support.label_studio
 	$(BIN)/python -m tests.support.warm
 	touch $@
 

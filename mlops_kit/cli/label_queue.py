@@ -27,7 +27,7 @@ def queue(
     ),
     repo: Path = typer.Option(Path(), "--repo", help="Folder of the project."),
 ) -> None:
-    """Choose what to label next, under a budget, and write it to labels/queue/<task>.jsonl: the first line is asked first.
+    """Choose what to label next, under a budget, and write it to labels/queue/TASK.jsonl: the first line is asked first.
 
     Strategies and their shares are those of `queue: {shares: ...}` in labels/labels.yaml. The model's answers go along as pre-labels. The same
     data, model, answers and seed give the same file.

@@ -36,8 +36,10 @@ def label_lines(found: LabelDiff | None, change: LabelChange | None = None) -> t
     """Return what happened to labels, a line of plain words each; the first lines say most. `change` is that of the table of labels."""
     if found is None:
         return ()
-    lines = [line for task in found.tasks for line in _task_lines(task)]
-    lines += [_batch_words(batch) for batch in found.batches if _is_telling(batch)]
+    refused = [batch for batch in found.batches if batch.verdict == "rejected"]
+    lines = [_batch_words(batch) for batch in refused]
+    lines += [line for task in found.tasks for line in _task_lines(task)]
+    lines += [_batch_words(batch) for batch in found.batches if _is_telling(batch) and batch not in refused]
     lines += [line for task in found.tasks for line in _further_lines(task)]
     lines += [_guideline_words(one) for one in found.guidelines]
     lines += [_roster_words(one) for one in found.roster]

@@ -51,7 +51,12 @@ def test_majority_adjudication_and_gold_become_labels(tmp_path: Path) -> None:
     assert _by_id(made.labels, "late") == {"r0000": 0, "r0001": 1, "r0003": 0, "r0004": 1}
     assert _by_id(made.consensus, "provenance")["r0003"] == "adjudicated"
     assert _by_id(made.consensus, "provenance")["r0004"] == "gold"
-    assert table_of(made.labels).schema.types == [pa.string(), pa.int8(), pa.timestamp("us", "UTC")]
+    assert table_of(made.labels).schema.types == [
+        pa.string(),
+        pa.int8(),
+        pa.timestamp("us", "UTC"),
+        pa.string(),
+    ]
 
 
 def test_numbers_tell_what_was_counted(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """A real Label Studio on loopback, on SQLite, closed to strangers, that sends nothing to its makers.
 
-Its first start makes the tables, which takes minutes on a busy machine; they are made once for each locked version, below .tools, and copied.
+Its first start makes the tables, which takes minutes on a busy machine; they are made once for each locked version, below .tools, and copied:
+`python -m tests.support.label_studio`.
 """
 
 from __future__ import annotations
@@ -146,3 +147,7 @@ def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             time.sleep(0.1)
     raise AssertionError(f"Label Studio did not start: {log.read_text(errors='replace')[-2000:]}")
+
+
+if __name__ == "__main__":
+    _tables()

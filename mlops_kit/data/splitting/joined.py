@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 PLACE = "mlops-kit place"
 STRATUM = "mlops-kit stratum"
+BY = "mlops-kit by"
+"""Who labelled a row, where the labels say so (`labelled_by`)."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class JoinedRows:
     repeated_keys: int
     """Keys that several rows have."""
     relation: str
-    """SQL that reads the rows, to stand after FROM; beside the columns it has PLACE and STRATUM."""
+    """SQL that reads the rows, to stand after FROM; beside the columns it has PLACE, STRATUM and BY."""
 
     @property
     def known(self) -> str:
@@ -76,14 +78,15 @@ def join_labels(
     require_columns(kinds, [*task.key, *filter(None, (task.time, task.group))], "features")
     require_columns(target, [*task.key, task.target], "labels")
     columns = _columns(kinds, task, schema)
+    by = "labelled_by" if "labelled_by" in target else "NULL::VARCHAR"
     duck = open_duck()
     key = ", ".join(map(quoted, task.key))
     duck.run("SET preserve_insertion_order = false")  # the sets are sorted when they are read
     _copy(
         duck,
-        f"SELECT {', '.join(map(quoted, (*columns, task.target)))}, {place} AS {quoted(PLACE)}, {stratum} AS {quoted(STRATUM)} "
+        f"SELECT {', '.join(map(quoted, (*columns, task.target)))}, {place} AS {quoted(PLACE)}, {stratum} AS {quoted(STRATUM)}, {quoted(BY)} "
         f"FROM (SELECT {', '.join(map(quoted, columns))} FROM {features.sql()}) "
-        f"LEFT JOIN (SELECT {key}, {quoted(task.target)} FROM {labels.sql()}) USING ({key})",
+        f"LEFT JOIN (SELECT {key}, {quoted(task.target)}, {by} AS {quoted(BY)} FROM {labels.sql()}) USING ({key})",
     )
     duck.run("SET preserve_insertion_order = true")
     kinds = {name: kinds[name] for name in columns} | {task.target: target[task.target]}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mlops_kit.artifacts.duck import quoted
 from mlops_kit.data.splitting.bounds import Bounds
-from mlops_kit.data.splitting.joined import JoinedRows
+from mlops_kit.data.splitting.joined import BY, JoinedRows
 from mlops_kit.data.splitting.leakage import PARTS, find_leakage
 from mlops_kit.errors import BadDataError
 
@@ -25,7 +25,7 @@ class SplitRows(NamedTuple):
     test: RowStream
     """Rows to measure on."""
     live: RowStream
-    """Rows that have no label yet; with a time column those newer than every labelled one."""
+    """Rows that have no label yet; with a time column those newer than every row that a column labelled, or than every labelled one."""
     leakage: dict[str, float]
     """Numbers of the leakage report."""
     leakage_report: dict[str, Any]
@@ -64,11 +64,17 @@ def finish(rows: JoinedRows, bounds: Bounds, said: Mapping[str, Any], validation
 
 
 def _live(rows: JoinedRows) -> str:
-    """Return the SQL condition of rows that may yet get a label: with a time column those after the newest labelled row."""
+    """Return the SQL condition of rows that may yet get a label: with a time column those after the newest labelled row.
+
+    Where a column labels rows as time goes by, the newest of these counts: people and functions label what is new as well, and one answer
+    about the newest row would leave nothing to monitor.
+    """
     target = quoted(rows.task.target)
     if not rows.task.time:
         return f"{target} IS NULL"
     moment = f"epoch_us({quoted(rows.task.time)})"
-    newest = rows.duck.run(f"SELECT max({moment}) FROM {rows.relation} WHERE {target} IS NOT NULL").fetchone()
+    newest = rows.duck.run(
+        f"SELECT coalesce(max({moment}) FILTER ({quoted(BY)} = 'column'), max({moment})) FROM {rows.relation} WHERE {target} IS NOT NULL"
+    ).fetchone()
     bound = newest[0] if newest and newest[0] is not None else -(2**63)
     return f"{target} IS NULL AND {moment} > {bound}"

@@ -15,6 +15,7 @@ from mlops_kit.labels.consensus.deciding import decide
 from mlops_kit.labels.consensus.model import ConsensusOptions, Decided
 from mlops_kit.labels.consensus.targets import target_sql
 from mlops_kit.labels.events.counting import Votes, counted_votes
+from mlops_kit.labels.events.rules import RULES
 from mlops_kit.labels.items import item_sql
 from mlops_kit.labels.pool import hidden_columns, items_query
 from mlops_kit.spec.labels import Labelling, LabelTask
@@ -24,6 +25,18 @@ if TYPE_CHECKING:
     from mlops_kit.artifacts.tables import EventFiles, RowStream, TableFiles
 
 _NO_LABEL = ("undecided", "not_yet")
+_COUNTS = (
+    "annotators",
+    "answers",
+    "changes",
+    "events",
+    "items",
+    "items_cannot_tell",
+    "items_enough_votes",
+    "items_in_all",
+    "items_labelled",
+)
+"""Figures that no promise is about; they stand in the report alone, as does what the rules for events leave out."""
 FunctionVotes: TypeAlias = Literal["fill", "vote"]
 COLUMNS = ("item", "value", "probability", "votes", "disagreement", "provenance")
 """Columns of `consensus` after the key."""
@@ -33,7 +46,7 @@ class LabelledByEvents(NamedTuple):
     """What labelling gives, in the order in which the label step returns it."""
 
     labels: RowStream
-    """Key, target, and with a time column `known_at`, by key."""
+    """Key, target, with a time column `known_at`, and `labelled_by`: `people`, `functions` or `column`; by key."""
     consensus: RowStream
     """Key and what was decided, of every row that has a label or a vote, by key."""
     labelling: dict[str, float]
@@ -98,7 +111,8 @@ def label_by_events(
         _tell_functions(votes, decided)
     hidden = hidden_columns(question, schema)
     ripe = _ripe(duck, rows, task, rules.fallback.known_after_days)
-    joined = _Joined(duck, rows, task, decided, _fallback(duck, rows, task, rules.fallback), ripe)
+    column = _fallback(duck, rows, task, rules.fallback)
+    joined = _Joined(duck, rows, task, decided, column, ripe)
     joined.write(item_sql(task.key, kinds, hidden), target)
     labels = joined.labels()
     labelled, mean = mean_label(duck, labels, task)
@@ -110,6 +124,7 @@ def label_by_events(
         "labelled": labelled,
         "unlabelled": joined.rows.count() - labelled,
         "positive_share" if task.kind == "classification" else "mean_label": mean,
+        **({"newest_row_day": column.newest_day} if column else {}),
         **joined.counts(votes),
         **decided.told,
     }
@@ -118,10 +133,11 @@ def label_by_events(
         for n, column in enumerate(decided.soft)
     ]
     told = _quality(votes, decided, labelling, name, question, items)
+    figures = {**told.metrics, **numbers}
     return LabelledByEvents(
         duck.stream(labels),
         joined.consensus(soft),
-        {**told.metrics, **numbers},
+        {name: value for name, value in figures.items() if name not in (*_COUNTS, *RULES)},
         {"question": name, **told.document},
     )
 
@@ -257,7 +273,11 @@ class _Joined:
 
     def labels(self) -> str:
         when = ', "mlops-kit known" AS known_at' if self.task.time else ""
-        return f'SELECT {self._keys}, "mlops-kit target" AS {quoted(self.task.target)}{when} FROM {self._file} WHERE "mlops-kit target" IS NOT NULL'
+        by = """CASE "mlops-kit provenance" WHEN 'column' THEN 'column' WHEN 'functions' THEN 'functions' ELSE 'people' END AS labelled_by"""
+        return (
+            f'SELECT {self._keys}, "mlops-kit target" AS {quoted(self.task.target)}{when}, {by} '
+            f'FROM {self._file} WHERE "mlops-kit target" IS NOT NULL'
+        )
 
     def consensus(self, soft: Sequence[tuple[str, str]]) -> RowStream:
         names = ", ".join(f'"mlops-kit {name}" AS {name}' for name in COLUMNS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from typing import Any, Literal
 
 from mlops_kit.errors import SpecError
@@ -70,14 +70,20 @@ def _entries(
         yield RosterDiff(kind, name, state, tuple(_changes(old, new)) if old and new else ())
 
 
-def _changes(old: Any, new: Any) -> Iterator[str]:
+def _changes(old: Any, new: Any, where: str = "") -> Iterator[str]:
     for field in fields(old):
         before, after = getattr(old, field.name), getattr(new, field.name)
-        if before != after:
-            yield f"{field.name}: {_words(before)} → {_words(after)}"
+        if before == after:
+            continue
+        if is_dataclass(before):
+            yield from _changes(before, after, f"{where}{field.name}.")
+        else:
+            yield f"{where}{field.name}: {_words(before)} → {_words(after)}"
 
 
 def _words(value: Any) -> str:
+    if isinstance(value, Mapping):
+        value = ", ".join(f"{name} {part}" for name, part in value.items())
     if isinstance(value, tuple):
         value = ", ".join(str(part) for part in value)
     text = str(value) or "empty"

@@ -64,6 +64,21 @@ def test_the_newest_labelled_rows_are_tested_and_unlabelled_ones_wait(tmp_path: 
     assert (train.column_names, live.column_names) == (["id", "when", "x", "late"], ["id", "when", "x"])
 
 
+def test_an_answer_about_the_newest_row_leaves_the_others_to_be_monitored(tmp_path: Path) -> None:
+    table = daily(100, x=list(range(100)))
+    found = labels(table, [n % 2 for n in range(100)])
+    keep = pa.array([n < 80 or n == 99 for n in range(100)])
+    by = pa.array(["column" if n < 80 else "people" for n in range(100)])
+    told = found.append_column("labelled_by", by).filter(keep)
+    made = split_by_time(rows(tmp_path, table), rows(tmp_path, told), task=TIMED, schema=Schema({}))
+    assert len(table_of(made.live)) == 19
+    assert "labelled_by" not in table_of(made.train).column_names
+    silent = split_by_time(
+        rows(tmp_path, table), rows(tmp_path, found.filter(keep)), task=TIMED, schema=Schema({})
+    )
+    assert len(table_of(silent.live)) == 0
+
+
 def test_rows_that_never_get_a_label_are_counted(tmp_path: Path) -> None:
     made = by_time(tmp_path, daily(10), [1, None, 0, None, 1, 0, 1, None], test_share=0.4)
     assert made.leakage["in_no_set"] == 2
