@@ -4,7 +4,8 @@ python -m benchmarks.consensus [votes] [events]
 
 First `votes` (1,000,000) through Dawid and Skene, ours and crowd-kit's, both from one Parquet file to values and probabilities, and both with our rule to
 stop and with crowd-kit's. Then `events` (10,000,000) of five annotators for each item through label.events, from JSON lines and from Parquet, for each
-method. No state is kept between runs of the stage: another batch costs what the whole costs. Each run is a process of its own, whose time and memory are told.
+method. Last, what it costs to take another batch of 1,000 answers into so many, as a share of what the stage takes for the whole: no state is kept
+between runs of the stage, which computes everything anew. Each run is a process of its own, whose time and memory are told.
 """
 
 from __future__ import annotations
@@ -83,11 +84,29 @@ save_artifact("Rows", made.consensus, root / "out" / "consensus.parquet")
 done(made.labelling["labelled"])
 """
 
+BATCH = """
+import sys
+from pathlib import Path
+from mlops_kit.labels.events.model import LabelEvent
+from mlops_kit.project.labelling.intake import take_batch
+root, items = Path(sys.argv[1]), int(sys.argv[2])
+given = "2026-11-21T10:00:00.000Z"
+events = [LabelEvent(f"item-{n * 17 % items:09d}", "kind", "a", "newcomer", given) for n in range(1000)]
+begin = cost()
+made = take_batch(root, "another", events, mode="try")
+done(made.accepted)
+"""
+PROJECT = {
+    "mlops.yaml": "version: 1\nproject: {name: many}\ntask: {kind: classification, target: late, key: [id]}\nsteps: {}\n",
+    "schema.yaml": "columns:\n  id: {type: string}\n",
+    "labels/labels.yaml": "version: 1\ntasks: {kind: {type: class, classes: [a, b, c], votes: 5}}\n",
+}
+
 
 def run(python: str | Path, code: str, *arguments: object) -> list[float]:
     """Run `code` in a process of its own; return wall and CPU seconds, peak MB, and what it found."""
     made = subprocess.run(
-        [python, "-c", COST + code, *map(str, arguments)], check=True, capture_output=True, text=True
+        [python, "-c", COST + code, *map(str, arguments)], check=True, stdout=subprocess.PIPE, text=True
     )
     found: list[float] = json.loads(made.stdout.splitlines()[-1])
     return found
@@ -171,13 +190,32 @@ def compare_estimators(root: Path, votes: int) -> None:
 def measure_step(root: Path, count: int) -> None:
     """Print what label.events takes for `count` events."""
     make_events(root, count)
+    stage: dict[str, float] = {}
     for method in ("majority", "latest", "weighted", "dawid_skene"):
         for kind in ("parquet", "jsonl"):
             wall, cpu, peak, found = run(sys.executable, STEP, root, root / kind, method)
+            stage.setdefault(kind, cpu)
             print(
                 f"{count} events, {kind}, {method}: {wall:.1f} s wall, {cpu:.1f} s CPU, {peak:.0f} MB, {found:.0f} labels",
                 flush=True,
             )
+    for kind, whole in stage.items():
+        wall, cpu, peak, taken = run(sys.executable, BATCH, make_project(root, kind), count // 5)
+        print(
+            f"another {taken:.0f} of 1,000 answers to {count} events, {kind}: {wall:.1f} s wall, {cpu:.1f} s CPU, {peak:.0f} MB; {cpu / whole:.1%} of the stage"
+        )
+
+
+def make_project(root: Path, kind: str) -> Path:
+    """Return the folder of a project that has the events of one kind, and the items."""
+    place = root / f"project-{kind}"
+    for name, text in PROJECT.items():
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_text(text, encoding="utf-8")
+    (place / "labels" / "events").symlink_to(root / kind)
+    (place / "data").mkdir()
+    (place / "data" / "clean.parquet").symlink_to(root / "clean.parquet")
+    return place
 
 
 if __name__ == "__main__":
