@@ -66,13 +66,15 @@ def register(duck: Duck, arrivals: Iterable[Arrival]) -> None:
 def _near(duck: Duck, files: EventFiles) -> list[_Known]:
     if not files.paths:
         return []
-    names = f"(SELECT id FROM {INCOMING} UNION ALL SELECT supersedes FROM {INCOMING} WHERE supersedes IS NOT NULL)"
+    # All that touches an event is about its item, but for what wrongly replaces an event of another item.
+    near = f"item IN (SELECT item FROM {INCOMING})"
     replaced = f"(SELECT supersedes FROM {INCOMING} WHERE supersedes IS NOT NULL)"
-    places = f"(SELECT (task, item, annotator, role) FROM {INCOMING})"
+    if duck.run(f"SELECT count(*) FROM {replaced}").fetchall()[0][0]:
+        near += f" OR id IN {replaced} OR supersedes IN {replaced}"
     with reading(files):
         rows = duck.run(
             f"SELECT id, task, item, annotator, coalesce(role, 'vote'), supersedes, value FROM {read_events(files).sql()} "
-            f"WHERE id IN {names} OR supersedes IN {replaced} OR (task, item, annotator, coalesce(role, 'vote')) IN {places}"
+            f"WHERE {near}"
         ).fetchall()
     return [_Known(*row) for row in rows]
 
