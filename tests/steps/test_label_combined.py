@@ -12,7 +12,7 @@ from mlops_kit.labels.events.model import LabelEvent, event_schema
 from mlops_kit.labels.functions import NO_TIME, event_row
 from mlops_kit.spec.labels import Annotator, Labelling, LabelTask
 from mlops_kit.spec.model import Schema, Task
-from mlops_kit.steps.labels.label_combined import CombinedParams, Labelled, label
+from mlops_kit.steps.labels.label_combined import LabelParams, Labelled, label
 from tests.support.rows import daily, rows, table_of
 from tests.support.votes import Vote, event_files
 
@@ -25,7 +25,7 @@ FUNCTIONS = [
     ("r0001", "clock", "late"),
     ("r0002", "clock", "on_time"),
 ]
-PARAMS = CombinedParams(positive="late", column="delay", at_least=15)
+PARAMS = LabelParams(positive="late", column="delay", at_least=15)
 
 
 def _votes(folder: Path) -> Any:
@@ -35,7 +35,7 @@ def _votes(folder: Path) -> Any:
     return rows(folder, pa.Table.from_pylist([event_row(one) for one in events], event_schema()))
 
 
-def _label(folder: Path, params: CombinedParams = PARAMS) -> Labelled:
+def _label(folder: Path, params: LabelParams = PARAMS) -> Labelled:
     labelling = Labelling(1, {"late": QUESTION}, {"owl": Annotator(), "clock": Annotator(source="function")})
     given = rows(folder, daily(4, delay=[None, None, None, 20]))
     people = event_files(folder, PEOPLE)
