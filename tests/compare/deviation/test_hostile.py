@@ -45,7 +45,7 @@ def zipped(*members: tuple[str, bytes]) -> bytes:
         ("a.db", b"SQLite format 3\0" + b"\xff" * 200, b"SQLite format 3\0", "cannot be read as SQLite"),
         ("a.pkl", b"\x80\x04K\x01", b"\x80\x04K\x02.", "cannot be read as pickle"),
         ("a.pkl", b"\x80\x04h\x05.", b"\x80\x04K\x02.", "cannot be read as pickle"),
-        ("a.gz", gzip.compress(b"x")[:-3], gzip.compress(b"y"), "cannot be read as gzip"),
+        ("a.gz", gzip.compress(b"x", mtime=0)[:-3], gzip.compress(b"y", mtime=0), "cannot be read as gzip"),
     ],
     ids=lambda value: str(value)[:24],
 )  # fmt: skip
