@@ -48,10 +48,13 @@ def copied(folder: Path) -> Path:
         "params.yaml",
         "kpis.yaml",
         "schema.yaml",
+        "labels/labels.yaml",
+        "labels/events/README.md",
         "steps/features.py",
+        "steps/label_functions.py",
         "requirements-dev.lock",
     ):
-        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text((ROOT / name).read_text())
     edit(folder / "mlops.yaml", "  name: flights\n", '  name: flights\n  owner: "@org/ml"\n')
     return folder

@@ -12,7 +12,7 @@ from mlops_kit.labels.events.model import LabelEvent, event_schema
 from mlops_kit.labels.functions import NO_TIME, event_row
 from mlops_kit.spec.labels import Annotator, Labelling, LabelTask
 from mlops_kit.spec.model import Schema, Task
-from mlops_kit.steps.labels.label_combined import LabelParams, Labelled, label
+from mlops_kit.steps.labels.label_combined import Labelled, LabelParams, label
 from tests.support.rows import daily, rows, table_of
 from tests.support.votes import Vote, event_files
 
