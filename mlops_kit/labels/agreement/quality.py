@@ -105,7 +105,7 @@ def task_alpha(ratings: Ratings, task: LabelTask) -> Estimate | None:
     if task.type == "classes":
         return alpha_of_sets(ratings.tallies, [frozenset(json.loads(text)) for text in ratings.categories])
     numbers = np.array([float(text) for text in ratings.categories]) if task.type == "number" else None
-    return krippendorff_alpha(ratings.tallies, _level(task), numbers)  # type: ignore[arg-type]
+    return krippendorff_alpha(ratings.tallies, _level(task), numbers)  # type: ignore[arg-type] # no sets, as was looked at above
 
 
 def alpha_of_votes(duck: Duck, votes: str, task: LabelTask) -> Estimate | None:

@@ -130,7 +130,7 @@ def _entropy(share: float) -> float:
 
 def _boxes(given: Sequence[dict[str, Any]]) -> list[Box]:
     return [
-        Box(one["label"], vote["annotator"], tuple(float(one[side]) for side in _SIDES), vote["weight"])  # type: ignore[arg-type]
+        Box(one["label"], vote["annotator"], tuple(float(one[side]) for side in _SIDES), vote["weight"])  # type: ignore[arg-type] # four sides
         for vote in given
         for one in json.loads(vote["value"])
     ]

@@ -169,7 +169,8 @@ def _value(said: Sequence[Mapping[str, Any]], data: Mapping[str, Any], task: Lab
     if task.type == "number":
         number: JsonValue = value["number"]
         return number
-    return json.loads(_listed(value["text"])[-1])  # type: ignore[no-any-return]
+    written: JsonValue = json.loads(_listed(value["text"])[-1])
+    return written
 
 
 def _span(value: Mapping[str, Any], text: str) -> dict[str, Any]:

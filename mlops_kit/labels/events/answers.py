@@ -41,7 +41,7 @@ def _classes(task: LabelTask, value: str) -> str:
 def _spans(task: LabelTask, value: str) -> str:
     form = '[{"end": "BIGINT", "label": "VARCHAR", "start": "BIGINT"}]'
     given = f"TRY(from_json({value}, {literal(form)}))"
-    fits = f'lambda one: one."start" >= 0 AND one."start" < one."end" AND one.label IN {_names(task)}'
+    fits = f'one."start" >= 0 AND one."start" < one."end" AND one.label IN {_names(task)}'
     return f"({_same(given, value)} AND {_all(given, fits)})"
 
 
@@ -49,7 +49,7 @@ def _boxes(task: LabelTask, value: str) -> str:
     form = '[{"height": "DOUBLE", "label": "VARCHAR", "width": "DOUBLE", "x": "DOUBLE", "y": "DOUBLE"}]'
     given = f"TRY(from_json({value}, {literal(form)}))"
     inside = "one.x >= 0 AND one.y >= 0 AND one.x + one.width <= 1 AND one.y + one.height <= 1"
-    fits = f"lambda one: one.width > 0 AND one.height > 0 AND {inside} AND one.label IN {_names(task)}"
+    fits = f"one.width > 0 AND one.height > 0 AND {inside} AND one.label IN {_names(task)}"
     return f"({_same(given, value)} AND {_all(given, fits)})"
 
 
@@ -96,4 +96,5 @@ def _same(given: str, value: str) -> str:
 
 
 def _all(given: str, fits: str) -> str:
-    return f"list_bool_and(list_transform({given}, {fits})) IS NOT FALSE"
+    """Return SQL of whether each `one` of a list fits; one that is missing does not."""
+    return f"list_bool_and(list_transform({given}, lambda one: coalesce({fits}, false))) IS NOT FALSE"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from mlops_kit.artifacts.duck import Duck, literal, quoted
@@ -179,8 +179,8 @@ _LINKS, _MISFITS = "links", "misfits"
 _BAD_TIME = '(told."time" NOT LIKE \'____-__-__T__:__:__%Z\' OR length(told."time") > 27 OR TRY_CAST(told."time" AS TIMESTAMP) IS NULL)'
 
 
-def _among(names: object, negated: str = "") -> str:
-    listed = ", ".join(literal(name) for name in names)  # type: ignore[attr-defined]
+def _among(names: Iterable[str], negated: str = "") -> str:
+    listed = ", ".join(literal(name) for name in names)
     return f"told.annotator {negated} IN ({listed})" if listed else ("true" if negated else "false")
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from mlops_kit.errors import SpecError
 from mlops_kit.labels.events.values import Fault
@@ -39,10 +39,10 @@ def schema_check(root: Path, task: LabelTask) -> SchemaCheck | None:
     return lambda value: _fault(judge, value)
 
 
-def _fault(judge: object, value: JsonValue) -> tuple[Fault, str] | None:
+def _fault(judge: Any, value: JsonValue) -> tuple[Fault, str] | None:
     wrong = import_module("referencing.exceptions").Unresolvable
     try:
-        errors = sorted(judge.iter_errors(value), key=lambda error: list(map(str, error.absolute_path)))  # type: ignore[attr-defined]
+        errors = sorted(judge.iter_errors(value), key=lambda error: list(map(str, error.absolute_path)))
     except (wrong, RecursionError) as error:
         return "outside_task", f"the schema cannot be followed: {error}"[:300]
     if not errors:

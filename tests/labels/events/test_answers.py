@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mlops_kit.artifacts.duck import Duck, open_duck
@@ -73,6 +73,7 @@ def test_answers_as_they_are_written_are_seen_at_once(kind: str) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(_ANY, min_size=1, max_size=8))
+@example([[None]])
 def test_whatever_sql_takes_at_once_is_an_answer(values: list[Any]) -> None:
     for task in TASKS.values():
         for plain, value in zip(_plain(task, values), values, strict=True):
