@@ -50,7 +50,7 @@ def request_json(
     for attempt in range(1, attempts + 1):
         request = urllib.request.Request(url, data=data, headers=sent, method=method)  # noqa: S310 - checked above
         try:
-            with urllib.request.urlopen(request, timeout=timeout) as answer:  # noqa: S310
+            with urllib.request.urlopen(request, timeout=timeout) as answer:  # noqa: S310 - likewise
                 text = answer.read(MAX_BYTES)
                 link = _NEXT.search(answer.headers.get("Link") or "")
                 return (json.loads(text) if text else None), (link[1] if link else None)

@@ -70,7 +70,7 @@ def _task(task: TaskCheck) -> Iterator[str]:
     counts = task.counts
     votes, items = counts.get("votes", 0), counts.get("items", 0)
     events = counts.get("events", 0)
-    yield f"{visible(task.task)}: {events:,} {_events(events)}, {votes:,} votes on {items:,} items"
+    yield f"{visible(task.task)}: {events:,} {_events(events)}, {votes:,} {'vote' if votes == 1 else 'votes'} on {items:,} {'item' if items == 1 else 'items'}"
     for rule, many in counts.items():
         if rule in RULES:
             yield f"  {many:,} {rule} ({RULES[rule].use}): {RULES[rule].what}"

@@ -195,12 +195,7 @@ function spans(task, page) {
     },
     take: board.set,
     submit,
-    key: (event) => {
-      if (isSave(event)) return submit(), true;
-      const name = classOf(task, event);
-      if (name !== undefined) return board.mark(name), true;
-      return board.key(event);
-    },
+    key: keysOf(task, board, submit),
     help: [
       ["← →", "select the word before or after; with Shift the selection grows"],
       ["[ ]", "end of the selection one character back or on; { } its start"],
@@ -208,6 +203,16 @@ function spans(task, page) {
       ["Del", "remove the marks of the selection"],
       ["Enter", "save; no marks say that there is nothing to mark"],
     ],
+  };
+}
+
+/** Keys of a board that marks are made on: save, a class marks what is selected, all else is the board's. */
+function keysOf(task, board, submit) {
+  return (event) => {
+    if (isSave(event)) return submit(), true;
+    const name = classOf(task, event);
+    if (name !== undefined) return board.mark(name), true;
+    return board.key(event);
   };
 }
 
@@ -220,12 +225,7 @@ function boxes(task, page, picture) {
     show: (_item, said) => board.show(said ?? []),
     take: board.show,
     submit,
-    key: (event) => {
-      if (isSave(event)) return submit(), true;
-      const name = classOf(task, event);
-      if (name !== undefined) return board.mark(name), true;
-      return board.key(event);
-    },
+    key: keysOf(task, board, submit),
     help: [
       ["n", "new box (or drag one with the mouse)"],
       ["← ↑ → ↓", "move the box; with Shift its lower right corner"],

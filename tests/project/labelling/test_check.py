@@ -118,7 +118,7 @@ def test_rejected_held_events_stay_readable_with_the_reason_and_do_not_come_back
 def test_text_and_json_say_what_was_found(root: Path) -> None:
     take_batch(root, "b1", [answer(0), answer("i\x1b[31m99")], now=NOW)
     found = check_labels(root)
-    assert "late: 1 event, 1 votes on 1 items" in label_check.as_text(found)
+    assert "late: 1 event, 1 vote on 1 item" in label_check.as_text(found)
     assert "mlops-kit label accept b1" in label_check.as_text(found)
     assert json.loads(label_check.as_json(found))["held"] == {"b1": {"unknown_item": 1}}
 
